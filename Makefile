@@ -1,0 +1,54 @@
+# make demo: from nothing to the answers of three SQL queries.   make test: every check that CI runs.
+# PYTHON=python3.12 make ... chooses the Python (3.11 to 3.13) that .venv is made with.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+DEMO := demo
+REN := $(BIN)/ren-features
+
+.PHONY: demo test lint format benchmark clean
+
+demo: .venv/core.done
+	rm -rf $(DEMO)
+	$(REN) synth $(DEMO) --patients 6 --seed 1
+	$(REN) build $(DEMO)/cohort.csv --store $(DEMO)/ren.duckdb --spec examples/native_grid.yaml --jobs 2
+	@echo "\n1. Mean density by lobe and diagnosis: which lobes are ill?"
+	$(REN) query "SELECT region, label_has_ILD AS ild, count(*) AS scans, round(avg(original_firstorder_Mean)) AS mean_hu FROM lobe_features GROUP BY ALL ORDER BY ALL" --store $(DEMO)/ren.duckdb
+	@echo "\n2. How do lower lobes change between a patient's scans?"
+	$(REN) query "SELECT patient_id, region, arg_min(original_glcm_Contrast, scan_date) AS first, arg_max(original_glcm_Contrast, scan_date) AS last FROM lobe_features WHERE region IN ('LLL', 'RLL') GROUP BY ALL HAVING count(*) > 1 ORDER BY ALL" --store $(DEMO)/ren.duckdb
+	@echo "\n3. What is unusual?"
+	$(REN) query "SELECT scan_id, region, rule, message FROM quality ORDER BY ALL" --store $(DEMO)/ren.duckdb
+	@echo "\nThe store is $(DEMO)/ren.duckdb: ask it more with  $(REN) query \"...\" --store $(DEMO)/ren.duckdb"
+
+test: lint
+	$(BIN)/pytest -n 2
+
+lint: .venv/test.done
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/test.done
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+benchmark: .venv/test.done
+	$(BIN)/python tests/benchmarks/build.py
+
+# Installation happens when these files change, and not otherwise.
+.venv/core.done: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and f"Python 3.11 to 3.13 is needed, $(PYTHON) is {sys.version.split()[0]}: make PYTHON=python3.12 ...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) numpy setuptools wheel
+	PYTHONPATH=$(CURDIR)/tools/pyradiomics_build $(PIP) --no-build-isolation pyradiomics==3.0.1
+	$(PIP) --no-build-isolation --editable .
+	touch $@
+
+.venv/test.done: .venv/core.done
+	$(PIP) --no-build-isolation --editable ".[dev]"
+	touch $@
+
+clean:
+	rm -rf .venv $(DEMO) *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,158 @@
+"""`build`: plan what is missing, measure it, commit it scan by scan."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from ren_features.cohort import Cohort, Scan, read_cohort
+from ren_features.execution import WorkerDiedError, run_tasks, threads_per_worker
+from ren_features.fingerprint import Fingerprint, hash_file
+from ren_features.measurement import Failure, Outcome, measure_scan
+from ren_features.plan import Plan, make_plan
+from ren_features.provenance import Run
+from ren_features.radiomics import load_engine
+from ren_features.spec import ExtractionSpec
+from ren_features.store.connection import Connection, connect_to_write, transaction
+from ren_features.store.writing import finish_run, forget_failure, write_cohort, write_hashes, write_outcome, write_run
+
+
+@dataclass
+class Summary:
+    """What a build came to."""
+
+    run_id: str
+    stored: list[Scan] = field(default_factory=list)
+    already_done: list[Scan] = field(default_factory=list)
+    failed: list[tuple[Scan, Failure]] = field(default_factory=list)
+    left: int = 0
+    seconds: float = 0.0
+    interrupted: bool = False
+
+
+class Listener(Protocol):
+    """Is told how a build goes; every method returns at once."""
+
+    def planned(self, plan: Plan) -> None:
+        """Called once, before the first scan."""
+
+    def finished(self, outcome: Outcome) -> None:
+        """Called after each scan has been committed."""
+
+
+class Silent:
+    """A listener that does not care."""
+
+    def planned(self, plan: Plan) -> None:
+        """Do nothing."""
+
+    def finished(self, outcome: Outcome) -> None:
+        """Do nothing."""
+
+
+def build(
+    cohort: Cohort | str | Path,
+    store: str | Path,
+    *,
+    spec: ExtractionSpec | None = None,
+    jobs: int = 1,
+    retry_failed: bool = False,
+    listener: Listener | None = None,
+) -> Summary:
+    """Bring a store up to date with a cohort.
+
+    Parameters
+    ----------
+    cohort : Cohort, or path of a manifest
+    store : path of the store; made when absent
+    spec : ExtractionSpec, optional
+        By default REN's.
+    jobs : int
+        Worker processes; 0 measures in this process.
+    retry_failed : bool
+        Whether to measure again what failed before with the same files.
+    listener : Listener, optional
+        Is told of every scan.
+
+    Returns
+    -------
+    Summary
+        Interrupted by Ctrl-C or SIGTERM, it says so and how many scans are left.
+
+    Raises
+    ------
+    CohortError, SpecError, StoreError
+        When nothing can be built at all. What is wrong with one scan is recorded in `failures` instead.
+    """
+    start = time.monotonic()
+    cohort = cohort if isinstance(cohort, Cohort) else read_cohort(cohort)
+    spec, listener = spec or ExtractionSpec(), listener or Silent()
+    load_engine(spec.engine).check()
+    connection = connect_to_write(Path(store))
+    try:
+        run = Run.begin()
+        write_run(connection, run, spec)
+        summary = Summary(run.run_id)
+        with _recorded(connection, summary):
+            write_cohort(connection, cohort)
+            plan = _plan(connection, cohort, spec, retry_failed=retry_failed)
+            summary.already_done, summary.failed, summary.left = plan.done, plan.failed_before, len(plan.todo)
+            listener.planned(plan)
+            for outcome in _measure_all(plan.todo, spec, jobs):
+                write_outcome(connection, outcome, spec.spec_id, run.run_id)
+                _count(summary, outcome)
+                listener.finished(outcome)
+    finally:
+        connection.close()
+    summary.seconds = time.monotonic() - start
+    return summary
+
+
+@contextmanager
+def _recorded(connection: Connection, summary: Summary) -> Iterator[None]:
+    """Write how the run ended; an interruption ends here, the summary tells of it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        summary.interrupted = True
+        finish_run(connection, summary.run_id, "interrupted")
+    except BaseException:
+        finish_run(connection, summary.run_id, "stopped")
+        raise
+    else:
+        finish_run(connection, summary.run_id, "finished")
+
+
+def _plan(connection: Connection, cohort: Cohort, spec: ExtractionSpec, *, retry_failed: bool) -> Plan:
+    plan = make_plan(connection, cohort, spec.spec_id, retry_failed=retry_failed)
+    with transaction(connection):
+        write_hashes(connection, tuple(plan.files))
+    for scan in plan.recovered:
+        forget_failure(connection, scan.scan_id, spec.spec_id)
+    return plan
+
+
+def _measure_all(scans: list[Scan], spec: ExtractionSpec, jobs: int) -> Iterator[Outcome]:
+    measure = partial(measure_scan, spec=spec, threads=threads_per_worker(jobs))
+    for scan, result in run_tasks(measure, scans, jobs=jobs):
+        yield _died(scan, result) if isinstance(result, WorkerDiedError) else result
+
+
+def _died(scan: Scan, death: WorkerDiedError) -> Outcome:
+    """The outcome of a scan whose worker could not give one."""
+    image, mask = hash_file(scan.image), hash_file(scan.mask)
+    failure = Failure("worker", type(death).__name__, f"scan {scan.scan_id}: {death}")
+    return Outcome(scan, (), Fingerprint.of(scan, image, mask), None, failure)
+
+
+def _count(summary: Summary, outcome: Outcome) -> None:
+    summary.left -= 1
+    if outcome.measurement:
+        summary.stored.append(outcome.scan)
+    if outcome.failure:
+        summary.failed.append((outcome.scan, outcome.failure))

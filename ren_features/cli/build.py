@@ -1,0 +1,58 @@
+"""`ren-features build`."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ren_features.cli.options import RegionsFile, SpecFile, Store, read_settings
+
+if TYPE_CHECKING:
+    from ren_features.build_store import Summary
+
+INTERRUPTED = 130
+
+
+def build(
+    cohort: Annotated[Path, typer.Argument(help="The manifest: CSV or Parquet.", show_default=False)],
+    store: Store,
+    spec: SpecFile = None,
+    regions: RegionsFile = None,
+    engine: Annotated[str | None, typer.Option(help="Which engine computes the features.", show_default=False)] = None,
+    jobs: Annotated[int, typer.Option(min=0, help="Worker processes; 0 measures in this process, for a debugger.")] = 1,
+    *,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Measure again what failed before.")] = False,
+) -> None:
+    """Measure every scan that the store lacks.
+
+    Example: ren-features build cohort.csv --store ren.duckdb --jobs 4
+    """
+    from ren_features.build_store import build as build_store
+    from ren_features.cli.progress import listener
+
+    settings = read_settings(spec, regions, engine)
+    # A scheduler's SIGTERM ends a build as Ctrl-C does: what is stored stays.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with listener() as progress:
+        summary = build_store(cohort, store, spec=settings, jobs=jobs, retry_failed=retry_failed, listener=progress)
+    _print(summary, store)
+    if summary.interrupted:
+        raise typer.Exit(INTERRUPTED)
+    if summary.failed:
+        raise typer.Exit(1)
+
+
+def _print(summary: Summary, store: Path) -> None:
+    for scan, failure in summary.failed:
+        typer.echo(f"failed  {scan.scan_id} ({failure.stage}): {failure.message}")
+    typer.echo(
+        f"{store}: {len(summary.stored)} scans stored, {len(summary.already_done)} already done, "
+        f"{len(summary.failed)} failed, in {summary.seconds:.1f} s"
+    )
+    if summary.interrupted:
+        typer.echo(f"Interrupted with {summary.left} scans left. What is stored stays: run the same command again to go on.")
+    elif summary.failed:
+        typer.echo("Failed scans are measured again when their files change, or with --retry-failed.")

@@ -1,0 +1,75 @@
+"""`ren-features manifest`, `validate` and `synth`: getting to a cohort that can be built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ren_features.cli.options import RegionsFile, SpecFile, read_settings
+
+
+def manifest(
+    folder: Annotated[
+        Path,
+        typer.Argument(help="Folder of <patient>/<scan>.nii.gz (also .nii, .nrrd, .mha, .mhd).", show_default=False),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The manifest to write, a CSV file.", show_default=False)],
+    masks: Annotated[Path | None, typer.Option(help="Folder of masks with the same names.", show_default=False)] = None,
+    mask_scheme: Annotated[
+        str | None, typer.Option(help="Label scheme of the masks, such as lungmask.", show_default=False)
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Table (CSV or Parquet) with scan_id or patient_id and more columns to join.", show_default=False),
+    ] = None,
+) -> None:
+    """Write a manifest of a folder of scans.
+
+    Example: ren-features manifest scans -o cohort.csv --masks lobes --mask-scheme lungmask --labels labels.csv
+    """
+    from ren_features.manifest import write_manifest
+
+    written = write_manifest(folder, output, masks=masks, mask_scheme=mask_scheme, labels=labels)
+    for note in written.notes:
+        typer.echo(f"note: {note}", err=True)
+    typer.echo(f"{output}: {len(written.cohort.scans)} scans of {len(written.cohort.patients)} patients")
+
+
+def validate(
+    cohort: Annotated[Path, typer.Argument(help="The manifest: CSV or Parquet.", show_default=False)],
+    spec: SpecFile = None,
+    regions: RegionsFile = None,
+) -> None:
+    """List every problem of a manifest and its files; nothing is computed.
+
+    Exit status 1: scans lack files or a label scheme; 2: the manifest itself is wrong.
+
+    Example: ren-features validate cohort.csv
+    """
+    from ren_features.cohort import read_cohort
+
+    settings = read_settings(spec, regions)
+    found = read_cohort(cohort)
+    problems = found.problems(settings.regions)
+    for problem in problems:
+        typer.echo(problem)
+    labels = "".join(f", {len(values)} labelled for {task}" for task, values in found.labels.items())
+    typer.echo(f"{cohort}: {len(found.scans)} scans of {len(found.patients)} patients{labels}; {len(problems)} problems")
+    if problems:
+        raise typer.Exit(1)
+
+
+def synth(
+    folder: Annotated[Path, typer.Argument(help="New folder for the cohort.", show_default=False)],
+    patients: Annotated[int, typer.Option(min=1, help="Number of patients, each with one or two scans.")] = 6,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same cohort.")] = 0,
+) -> None:
+    """Write a small cohort of chest phantoms: images, lobe masks and the manifest.
+
+    Example: ren-features synth demo --patients 6 --seed 1
+    """
+    from ren_features.synthetic import write_cohort
+
+    typer.echo(f"{write_cohort(folder, patients=patients, seed=seed)}: {patients} patients")

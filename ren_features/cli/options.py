@@ -1,0 +1,33 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ren_features.spec import ExtractionSpec
+
+Store = Annotated[Path, typer.Option(help="The store, a DuckDB file.", show_default=False)]
+SpecFile = Annotated[
+    Path | None,
+    typer.Option(help="Settings in YAML: the short form, or a PyRadiomics parameter file.", show_default=False),
+]
+RegionsFile = Annotated[
+    Path | None, typer.Option(help="Your own regions in YAML, in place of the lobes and lungs.", show_default=False)
+]
+
+
+def read_settings(spec: Path | None, regions: Path | None, engine: str | None = None) -> ExtractionSpec:
+    """The spec that the options describe; options take the place of what the file says."""
+    from dataclasses import replace
+
+    from ren_features.regions import RegionSet
+    from ren_features.spec import ExtractionSpec
+
+    settings = ExtractionSpec.from_yaml(spec) if spec else ExtractionSpec()
+    if regions:
+        settings = replace(settings, regions=RegionSet.from_yaml(regions))
+    return replace(settings, engine=engine) if engine else settings

@@ -1,0 +1,213 @@
+"""Scans and cohorts, and the manifest that lists them, checked as a whole: every problem of every row at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from types import MappingProxyType
+
+import polars as pl
+
+from ren_features.errors import CohortError, LabelError
+from ren_features.regions import LABEL_SCHEMES, RegionSet
+
+REQUIRED = ("patient_id", "scan_id", "image")
+OPTIONAL = ("mask", "mask_scheme", "scan_date")
+LABEL_PREFIX = "label_"
+LABEL_VALUES = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}
+
+# Ids become file names and part of SQL answers, so they stay plain.
+SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+SAFE_TASK = re.compile(r"[A-Za-z0-9_]+")
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One CT of one patient: where it is, and what the manifest says of it."""
+
+    patient_id: str
+    scan_id: str
+    image: Path
+    mask: Path | None = None
+    mask_scheme: str | None = None
+    scan_date: date | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+    def missing_files(self) -> list[str]:
+        """A message for each file that is not there; a scan without a mask is one too."""
+        problems = [
+            f"{name} {path}: expected a file, found none"
+            for name, path in (("image", self.image), ("mask", self.mask))
+            if path and not path.exists()
+        ]
+        return problems if self.mask else [*problems, "mask: expected a lobe mask, got none"]
+
+    def scheme_problem(self, regions: RegionSet) -> list[str]:
+        """A message when the mask's label numbers would not be understood."""
+        try:
+            regions.scheme_for(self.mask_scheme, where="mask_scheme")
+        except LabelError as error:
+            return [str(error)] if self.mask else []
+        return []
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Scans in manifest order, with their labels.
+
+    Parameters
+    ----------
+    scans : tuple of Scan
+        Each `scan_id` once.
+    labels : mapping of str to mapping of str to int
+        Task -> scan_id -> 0 or 1; an unknown label has no entry.
+    """
+
+    scans: tuple[Scan, ...]
+    labels: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """Patient ids, each once, in order of appearance."""
+        return tuple(dict.fromkeys(scan.patient_id for scan in self.scans))
+
+    def problems(self, regions: RegionSet) -> list[str]:
+        """Why scans would fail, as far as that shows without reading images: files and label schemes, one message each."""
+        return [
+            f"scan {scan.scan_id}: {problem}"
+            for scan in self.scans
+            for problem in (*scan.missing_files(), *scan.scheme_problem(regions))
+        ]
+
+
+def read_cohort(path: str | Path) -> Cohort:
+    """Read and check a manifest.
+
+    Parameters
+    ----------
+    path : str or Path
+        CSV (UTF-8, comma) or Parquet with the columns `patient_id, scan_id, image`; optional `mask, mask_scheme, scan_date`
+        (YYYY-MM-DD); `label_<task>` (0, 1 or empty); every other column is kept as an attribute. Relative paths are
+        relative to the manifest.
+
+    Raises
+    ------
+    CohortError
+        With every problem of every row. Absent image files are no problem of the manifest: see `Cohort.problems`.
+    """
+    path = Path(path)
+    table = read_table(path)
+    problems = [
+        f"column {name}: expected in the manifest, got {', '.join(table.columns)}"
+        for name in REQUIRED
+        if name not in table.columns
+    ]
+    problems += [
+        f"column {name}: expected label_<task> of letters, digits and _"
+        for name in _label_columns(table)
+        if not SAFE_TASK.fullmatch(name)
+    ]
+    if problems:
+        raise CohortError(*(f"{path}: {problem}" for problem in problems))
+    rows = [
+        Row(number, {name: value for name, value in row.items() if value is not None})
+        for number, row in enumerate(table.iter_rows(named=True), start=1)
+    ]
+    problems = [f"{row}: {problem}" for row in rows for problem in row.problems()] + _duplicates(rows)
+    if not rows:
+        problems.append("expected at least one scan, got no rows")
+    if problems:
+        raise CohortError(*(f"{path}: {problem}" for problem in problems))
+    labels = {
+        name.removeprefix(LABEL_PREFIX): {
+            row.cells["scan_id"]: LABEL_VALUES[row.cells[name]] for row in rows if name in row.cells
+        }
+        for name in _label_columns(table)
+    }
+    return Cohort(tuple(row.scan(path.parent.resolve()) for row in rows), labels)
+
+
+def _label_columns(table: pl.DataFrame) -> list[str]:
+    return [name for name in table.columns if name.startswith(LABEL_PREFIX)]
+
+
+def read_table(path: Path) -> pl.DataFrame:
+    """Every cell as stripped text; an empty cell as None."""
+    if not path.is_file():
+        raise CohortError(f"{path}: expected a manifest (CSV or Parquet), found no file")
+    try:
+        table = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
+        # true and false are how Parquet files of other tools hold 0 and 1
+        table = table.with_columns(pl.col(pl.Boolean).cast(pl.Int8), pl.col(pl.Datetime).cast(pl.Date))
+        text = table.with_columns(pl.all().cast(pl.String).str.strip_chars())
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise CohortError(f"{path}: expected a manifest (CSV or Parquet), could not read it: {error}") from error
+    return text.with_columns(pl.when(pl.all() == "").then(None).otherwise(pl.all()).name.keep())
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a manifest; its cells are text, empty ones left out."""
+
+    number: int
+    cells: Mapping[str, str]
+
+    def __str__(self) -> str:
+        return f"row {self.number} (scan {self.cells.get('scan_id', '?')})"
+
+    def problems(self) -> Iterator[str]:
+        """Everything that is wrong with this row on its own."""
+        for name in REQUIRED:
+            if name not in self.cells:
+                yield f"{name}: expected a value, got an empty cell"
+        for name in ("patient_id", "scan_id"):
+            if not SAFE_ID.fullmatch(self.cells.get(name, "empty")):
+                yield f"{name}: expected letters, digits, '.', '_' and '-', got {self.cells[name]!r}"
+        if self.cells.get("mask_scheme", "lungmask") not in LABEL_SCHEMES:
+            yield f"mask_scheme: expected one of {', '.join(LABEL_SCHEMES)}, got {self.cells['mask_scheme']!r}"
+        for name, value in self.cells.items():
+            if name.startswith(LABEL_PREFIX) and value not in LABEL_VALUES:
+                yield f"{name}: expected 0, 1 or an empty cell, got {value!r}"
+        if "scan_date" in self.cells and _date(self.cells["scan_date"]) is None:
+            yield f"scan_date: expected YYYY-MM-DD, got {self.cells['scan_date']!r}"
+
+    def scan(self, folder: Path) -> Scan:
+        """The scan of a row without problems."""
+        cells = self.cells
+        known = {*REQUIRED, *OPTIONAL}
+        return Scan(
+            cells["patient_id"],
+            cells["scan_id"],
+            folder / cells["image"],
+            folder / cells["mask"] if "mask" in cells else None,
+            cells.get("mask_scheme"),
+            _date(cells.get("scan_date", "")),
+            {name: value for name, value in cells.items() if name not in known and not name.startswith(LABEL_PREFIX)},
+        )
+
+
+def _date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _duplicates(rows: list[Row]) -> list[str]:
+    """Scan ids that stand in several rows, of one patient or of two."""
+    by_scan: dict[str, list[Row]] = {}
+    for row in rows:
+        if "scan_id" in row.cells:
+            by_scan.setdefault(row.cells["scan_id"], []).append(row)
+    problems = []
+    for scan_id, same in by_scan.items():
+        patients = sorted({row.cells.get("patient_id", "?") for row in same})
+        numbers = ", ".join(str(row.number) for row in same)
+        if len(patients) > 1:
+            problems.append(f"scan {scan_id}: expected one patient, got {', '.join(patients)} in rows {numbers}")
+        elif len(same) > 1:
+            problems.append(f"scan {scan_id}: expected one row, got rows {numbers}")
+    return problems

@@ -1,0 +1,94 @@
+"""What a name of the store means, from the data catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+
+import data_catalog
+from ren_features.errors import StoreError
+from ren_features.regions import LABEL_SCHEMES, REN_REGIONS
+
+
+def describe(name: str, store: str | Path | None = None) -> str:
+    """Everything that is known by a name: table, column, feature, region or label scheme.
+
+    Parameters
+    ----------
+    name : str
+    store : path, optional
+        Adds the regions of that store.
+
+    Raises
+    ------
+    StoreError
+        When nothing has that name; it names the closest ones.
+    """
+    texts = dict(_regions(store))
+    found = [
+        text
+        for source in (_tables(), _columns(), _features(), texts.items(), _schemes())
+        for known, text in source
+        if known == name
+    ]
+    if found:
+        return "\n\n".join(found)
+    names = {known for source in (_tables(), _columns(), _features(), texts.items(), _schemes()) for known, _ in source}
+    close = (
+        get_close_matches(name, names, n=5, cutoff=0.5) or [known for known in sorted(names) if name.lower() in known.lower()][:5]
+    )
+    raise StoreError(
+        f"{name}: expected a table, column, feature, region or label scheme; "
+        + (f"close: {', '.join(close)}" if close else "`ren-features describe radiomics` lists columns")
+    )
+
+
+def _tables() -> Iterator[tuple[str, str]]:
+    for table in data_catalog.tables().values():
+        columns = "\n".join(f"  {name}: {meaning}" for name, meaning in table.columns.items())
+        more = "\n  and one column for each of the 107 features" if table.name in ("radiomics", "lobe_features") else ""
+        key = f" (key: {', '.join(table.key)})" if table.key else ""
+        yield table.name, f"{table.kind} {table.name}{key}\n{table.holds}\n{columns}{more}"
+
+
+def _columns() -> Iterator[tuple[str, str]]:
+    for table in data_catalog.tables().values():
+        for name, meaning in table.columns.items():
+            yield name, f"column {name} of {table.kind} {table.name}: {meaning}"
+
+
+def _features() -> Iterator[tuple[str, str]]:
+    for feature in data_catalog.features().values():
+        ibsi = f"{feature.ibsi_id} {feature.ibsi_name}" if feature.ibsi_id else "no counterpart"
+        difference = feature.ibsi_difference if feature.ibsi_id else ""
+        lines = [
+            f"feature {feature.name}",
+            feature.definition,
+            f"  family: {feature.family}",
+            f"  unit: {feature.unit}",
+            f"  IBSI: {ibsi}",
+        ]
+        yield feature.name, "\n".join([*lines, *([f"  difference to IBSI: {difference}"] if difference else [])])
+
+
+def _regions(store: str | Path | None) -> Iterator[tuple[str, str]]:
+    descriptions = data_catalog.region_descriptions()
+    for region in REN_REGIONS.regions:
+        yield region.name, _region(region.name, sorted(region.members), descriptions[region.name])
+    if store:
+        from ren_features.store import FeatureStore
+
+        with FeatureStore(store) as opened:
+            for name, members, description in opened.sql("SELECT name, members, description FROM regions").iter_rows():
+                yield name, _region(name, members, description)
+
+
+def _region(name: str, members: list[str], description: str | None) -> str:
+    return f"region {name}{f': {description}' if description else ''}\n  structures: {', '.join(members)}"
+
+
+def _schemes() -> Iterator[tuple[str, str]]:
+    for scheme in LABEL_SCHEMES.values():
+        labels = ", ".join(f"{structure} {number}" for structure, number in scheme.labels.items())
+        yield scheme.name, f"label scheme {scheme.name}: {labels}"

@@ -1,0 +1,101 @@
+"""The reference engine: PyRadiomics 3.0.1 itself, one region after another."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from ren_features.errors import SpecError
+from ren_features.spec import ENGINE_VERSIONS, ExtractionSpec, Spacing
+from ren_features.volume import bounding_box
+
+MARGIN = 1
+"""Voxels around a region's box: PyRadiomics refuses a mask without background."""
+
+
+def measure(
+    image: NDArray[Any],
+    masks: Mapping[str, NDArray[np.bool_]],
+    spacing_mm: Spacing,
+    spec: ExtractionSpec,
+    threads: int | None = None,  # noqa: ARG001 - every engine is called alike
+) -> dict[str, dict[str, float]]:
+    """PyRadiomics' features of every mask.
+
+    Parameters
+    ----------
+    image : ndarray, shape (z, y, x), HU
+    masks : mapping of str to ndarray of bool, shape (z, y, x)
+        By region; PyRadiomics must accept each (`ren_features.radiomics.refusal`).
+    spacing_mm : tuple of float (z, y, x)
+    spec : ExtractionSpec
+        Bin width and features.
+    threads : int, optional
+        Not used: PyRadiomics runs on one thread.
+
+    Raises
+    ------
+    SpecError
+        When PyRadiomics is missing or of another version than the spec's digest says.
+
+    References
+    ----------
+    van Griethuysen et al., Cancer Res 77 (2017) e104.
+    """
+    extractor = _extractor(spec)
+    return {region: _execute(extractor, image, mask, spacing_mm) for region, mask in masks.items()}
+
+
+def _extractor(spec: ExtractionSpec) -> Any:
+    check()
+    import radiomics
+    from radiomics.featureextractor import RadiomicsFeatureExtractor
+
+    radiomics.setVerbosity(50)  # it reports on the root logger how it was called, for every region
+    extractor = RadiomicsFeatureExtractor(binWidth=spec.bin_width, additionalInfo=False)
+    extractor.disableAllFeatures()
+    wanted: dict[str, list[str]] = {}
+    for name in spec.features:
+        _, family, short = name.split("_")
+        wanted.setdefault(family, []).append(short)
+    extractor.enableFeaturesByName(**wanted)
+    return extractor
+
+
+def check() -> None:
+    """Refuse to run without PyRadiomics, or with another version than the spec's digest says.
+
+    Raises
+    ------
+    SpecError
+    """
+    try:
+        found = version("pyradiomics")
+    except PackageNotFoundError:
+        found = "none"
+    if found != ENGINE_VERSIONS["pyradiomics"]:
+        raise SpecError(
+            f"engine pyradiomics: expected PyRadiomics {ENGINE_VERSIONS['pyradiomics']}, got {found}; the README installs it"
+        )
+
+
+def _execute(extractor: Any, image: NDArray[Any], mask: NDArray[np.bool_], spacing_mm: Spacing) -> dict[str, float]:
+    box = bounding_box(mask)
+    itk_image, itk_mask = (_itk(np.pad(array[box], MARGIN), spacing_mm) for array in (image, mask.view(np.uint8)))
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        # PyRadiomics divides by zero in flat regions and says so; its result (NaN or a fixed value) is what counts.
+        warnings.simplefilter("ignore")
+        found = extractor.execute(itk_image, itk_mask, label=1)
+    return {name: float(value) for name, value in found.items() if name.startswith("original_")}
+
+
+def _itk(array: NDArray[Any], spacing_mm: Spacing) -> sitk.Image:
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing(spacing_mm[::-1])
+    return image

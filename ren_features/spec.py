@@ -1,0 +1,123 @@
+"""The extraction spec: one frozen object that decides everything that changes a value. Its digest is the `spec_id`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import data_catalog
+from ren_features.errors import SpecError
+from ren_features.regions import REN_REGIONS, RegionSet
+
+ENGINE_VERSIONS = {"pyradiomics": "3.0.1"}
+"""Engines by name, with the version of the definitions that each computes."""
+
+PREPROCESSING_VERSION = 1
+"""Raised whenever orientation, resampling or rounding could give another voxel value than before."""
+
+FEATURE_NAMES: tuple[str, ...] = tuple(data_catalog.features())
+FAMILIES: tuple[str, ...] = tuple(dict.fromkeys(feature.family for feature in data_catalog.features().values()))
+
+Spacing = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class ExtractionSpec:
+    """Settings of an extraction; the defaults are REN's.
+
+    Parameters
+    ----------
+    engine : str
+        Which implementation computes the features.
+    spacing_mm : float or tuple of 3 floats (z, y, x) or None
+        Grid to resample to, in mm; None keeps each scan's own grid.
+    bin_width : float
+        Width of a gray level, in HU.
+    regions : RegionSet
+        Regions to measure.
+    features : iterable of str
+        Names of features or families; kept in catalog order.
+
+    Raises
+    ------
+    SpecError
+        For an unknown engine, family or feature, and for a spacing or width that is not positive.
+    """
+
+    engine: str = "pyradiomics"
+    spacing_mm: Spacing | float | None = 1.0
+    bin_width: float = 25.0
+    regions: RegionSet = REN_REGIONS
+    features: tuple[str, ...] = FAMILIES
+
+    def __post_init__(self) -> None:
+        if self.engine not in ENGINE_VERSIONS:
+            raise SpecError(f"engine: expected one of {', '.join(ENGINE_VERSIONS)}, got {self.engine!r}")
+        object.__setattr__(self, "spacing_mm", _spacing(self.spacing_mm))
+        object.__setattr__(self, "bin_width", _positive("bin_width", self.bin_width))
+        object.__setattr__(self, "features", _feature_names(self.features))
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> ExtractionSpec:
+        """Read the short form or a PyRadiomics parameter file; see `ren_features.spec_file`."""
+        from ren_features.spec_file import read_spec
+
+        return read_spec(path)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything that changes a value, as JSON holds it. Names of region sets change none and are left out."""
+        regions = self.regions.as_dict()
+        return {
+            "engine": self.engine,
+            "engine_version": ENGINE_VERSIONS[self.engine],
+            "preprocessing_version": PREPROCESSING_VERSION,
+            "spacing_mm": self.grid_spacing_mm,
+            "bin_width": self.bin_width,
+            "regions": regions["regions"],
+            "labels": regions["labels"],
+            "features": list(self.features),
+        }
+
+    @property
+    def grid_spacing_mm(self) -> Spacing | None:
+        """Spacing to resample to along z, y, x, in mm; None for the scan's own grid."""
+        return _spacing(self.spacing_mm)
+
+    @cached_property
+    def spec_id(self) -> str:
+        """First 16 hexadecimal digits of the SHA-256 of the settings."""
+        return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _positive(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise SpecError(f"{name}: expected a positive number, got {value!r}")
+    return float(value)
+
+
+def _spacing(value: Any) -> Spacing | None:
+    """One spacing for each axis (z, y, x), or None for the scan's own grid."""
+    if value is None:
+        return None
+    axes = list(value) if isinstance(value, list | tuple) else [value] * 3
+    if len(axes) != 3:
+        raise SpecError(f"spacing_mm: expected one number, three (z, y, x) or null, got {value!r}")
+    z, y, x = (_positive("spacing_mm", axis) for axis in axes)
+    return z, y, x
+
+
+def _feature_names(wanted: Iterable[str]) -> tuple[str, ...]:
+    """Names in catalog order of the given features and families."""
+    chosen = set((wanted,) if isinstance(wanted, str) else wanted)
+    unknown = sorted(map(str, chosen - set(FEATURE_NAMES) - set(FAMILIES)))
+    if unknown or not chosen:
+        raise SpecError(
+            f"features: expected families ({', '.join(FAMILIES)}) or names ({FEATURE_NAMES[0]}), got {', '.join(unknown) or 'none'}"
+        )
+    return tuple(name for name, feature in data_catalog.features().items() if name in chosen or feature.family in chosen)

@@ -1,0 +1,158 @@
+"""`FeatureStore`: a store as analysts read it, in SQL and as matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import duckdb
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+import data_catalog
+from ren_features.errors import StoreError
+from ren_features.store.connection import connect_to_read, connect_to_write
+
+
+class Matrix(NamedTuple):
+    """Features of one region with the labels of one task, ready for scikit-learn.
+
+    Attributes
+    ----------
+    X : ndarray of float, shape (scan, feature)
+    y : ndarray of int, shape (scan,)
+    scan_ids, patient_ids : ndarray of str, shape (scan,)
+        A split must keep all scans of a patient together.
+    feature_names : tuple of str
+    """
+
+    X: NDArray[np.float64]
+    y: NDArray[np.int64]
+    scan_ids: NDArray[np.str_]
+    patient_ids: NDArray[np.str_]
+    feature_names: tuple[str, ...]
+
+
+class FeatureStore:
+    """A store, open.
+
+    Parameters
+    ----------
+    path : str or Path
+    read_only : bool
+        False makes this process the one writer, and makes the file when it is absent.
+    external_access : bool
+        Whether SQL may read other files; only for reading.
+
+    Raises
+    ------
+    StoreError
+        When the file cannot be opened as a store.
+
+    Examples
+    --------
+    >>> with FeatureStore("ren.duckdb") as store:
+    ...     store.sql("SELECT region, avg(original_firstorder_Mean) AS hu FROM lobe_features GROUP BY region")
+    """
+
+    def __init__(self, path: str | Path, *, read_only: bool = True, external_access: bool = True) -> None:
+        self.path = Path(path)
+        self.connection = (
+            connect_to_read(self.path, external_access=external_access) if read_only else connect_to_write(self.path)
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        self.connection.close()
+
+    def sql(self, query: str, parameters: Sequence[Any] | None = None) -> pl.DataFrame:
+        """Answer of a query.
+
+        Raises
+        ------
+        StoreError
+            With DuckDB's own words.
+        """
+        try:
+            relation = self.connection.sql(query, params=list(parameters) if parameters else None)
+            frame: pl.DataFrame = pl.DataFrame() if relation is None else relation.pl()
+        except duckdb.Error as error:
+            raise StoreError(str(error)) from error
+        return frame
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of the tables, views left out."""
+        return tuple(name for name, table in data_catalog.tables().items() if table.kind == "table")
+
+    def matrix(self, *, region: str, task: str, spec_id: str | None = None) -> Matrix:
+        """Features and labels of every scan that has both, ordered by scan.
+
+        Parameters
+        ----------
+        region : str
+        task : str
+            As in the table `labels`.
+        spec_id : str, optional
+            By default that of the latest run that stored rows.
+
+        Raises
+        ------
+        StoreError
+            When no scan has both, saying which regions and tasks there are.
+        """
+        spec = spec_id or self._latest_spec()
+        frame = self.sql(
+            """SELECT r.*, l.value AS label FROM radiomics r JOIN labels l USING (scan_id)
+            WHERE region = ? AND task = ? AND spec_id = ? ORDER BY scan_id""",
+            [region, task, spec],
+        )
+        if frame.is_empty():
+            regions, tasks = (
+                self.sql(f"SELECT DISTINCT {column} FROM {table} ORDER BY 1").to_series().to_list()
+                for column, table in (("region", "radiomics"), ("task", "labels"))
+            )
+            raise StoreError(
+                f"store {self.path}: expected regions {regions} and tasks {tasks}, got region {region}, task {task}, spec {spec}"
+            )
+        names = tuple(name for name in data_catalog.features() if frame[name].null_count() < len(frame))
+        return Matrix(
+            frame.select(names).to_numpy().astype(np.float64),
+            frame["label"].to_numpy().astype(np.int64),
+            frame["scan_id"].to_numpy().astype(np.str_),
+            frame["patient_id"].to_numpy().astype(np.str_),
+            names,
+        )
+
+    def _latest_spec(self) -> str:
+        found = self.sql("FROM latest_spec")
+        if found.is_empty():
+            raise StoreError(f"store {self.path}: expected radiomics of at least one scan, got none")
+        return str(found.item())
+
+    def export(self, folder: str | Path) -> list[Path]:
+        """Write every table as a Parquet file; returns their paths.
+
+        Raises
+        ------
+        StoreError
+            When the folder cannot be written.
+        """
+        folder = Path(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            paths = [folder / f"{name}.parquet" for name in self.tables]
+            for path in paths:
+                self.sql(f"FROM {path.stem}").write_parquet(path)
+        except OSError as error:
+            raise StoreError(f"export to {folder}: expected a folder that can be written, got {error}") from error
+        return paths
