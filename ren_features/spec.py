@@ -118,6 +118,6 @@ def _feature_names(wanted: Iterable[str]) -> tuple[str, ...]:
     unknown = sorted(map(str, chosen - set(FEATURE_NAMES) - set(FAMILIES)))
     if unknown or not chosen:
         raise SpecError(
-            f"features: expected families ({', '.join(FAMILIES)}) or names ({FEATURE_NAMES[0]}), got {', '.join(unknown) or 'none'}"
+            f"features: expected families ({', '.join(FAMILIES)}) or feature names, got {', '.join(unknown) or 'none'}"
         )
     return tuple(name for name, feature in data_catalog.features().items() if name in chosen or feature.family in chosen)
