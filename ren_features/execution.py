@@ -1,15 +1,19 @@
-"""Run one function over many tasks: in this process, or in worker processes that may die without taking the rest along."""
+"""Run one function over many tasks: in this process, or in worker processes that may die without taking the rest along.
+
+Ready-made pools either fail as a whole when one worker is killed, or cannot tell which task it had. Here each worker has its
+own pipe: whatever happens to it, the parent knows the task, and starts another worker.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import signal
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, as_completed
-from typing import TypeVar
-
-from pebble import ProcessExpired, ProcessPool
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection, wait
+from typing import Any, Generic, TypeVar
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -27,7 +31,7 @@ def run_tasks(
     Parameters
     ----------
     function : callable
-        A module's function, or a partial of one, that returns its errors; what it raises is raised here.
+        A module's function, or a partial of one. It returns its errors; one that it raises ends its worker.
     tasks : sequence
     jobs : int
         Worker processes; 0 runs the tasks in this process, one after another (for a debugger).
@@ -35,7 +39,7 @@ def run_tasks(
     if jobs == 0:
         yield from ((task, function(task)) for task in tasks)
     elif tasks:
-        yield from _run_on_processes(function, tasks, min(jobs, len(tasks)))
+        yield from _run_on_processes(function, deque(tasks), min(jobs, len(tasks)))
 
 
 def threads_per_worker(jobs: int) -> int:
@@ -44,23 +48,88 @@ def threads_per_worker(jobs: int) -> int:
     return max(1, cores // max(1, jobs))
 
 
+class Worker(Generic[Task, Result]):
+    """A process that works on one task at a time."""
+
+    def __init__(self, function: Callable[[Task], Result], threads: int) -> None:
+        # Spawned, not forked: DuckDB's and Polars' threads and locks do not survive a fork.
+        context = multiprocessing.get_context("spawn")
+        self.pipe, child_end = context.Pipe()
+        self.process = context.Process(target=_serve, args=(child_end, function, threads), daemon=True)
+        with _signals_left_to_the_parent():
+            self.process.start()
+        child_end.close()
+
+    def give(self, task: Task) -> None:
+        """Hand over a task; a worker that died meanwhile shows when its result is taken."""
+        self.task = task
+        with suppress(BrokenPipeError):
+            self.pipe.send(task)
+
+    def take(self) -> Result | WorkerDiedError:
+        """The result of the task, once the pipe is ready."""
+        try:
+            result: Result = self.pipe.recv()
+        except (EOFError, ConnectionResetError):
+            self.process.join()
+            return WorkerDiedError(f"the worker process died ({_exit_reason(self.process.exitcode)})")
+        return result
+
+    def stop(self) -> None:
+        """End the process, whatever it is doing."""
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+
 def _run_on_processes(
-    function: Callable[[Task], Result], tasks: Sequence[Task], jobs: int
+    function: Callable[[Task], Result], tasks: deque[Task], jobs: int
 ) -> Iterator[tuple[Task, Result | WorkerDiedError]]:
-    # Spawned, not forked: DuckDB's and Polars' threads and locks do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPool(jobs, context=context, initializer=_prepare_worker, initargs=[threads_per_worker(jobs)])
+    threads = threads_per_worker(jobs)
+    busy: dict[Any, Worker[Task, Result]] = {}
+
+    def start(worker: Worker[Task, Result]) -> None:
+        busy[worker.pipe] = worker
+        worker.give(tasks.popleft())
+
     try:
-        running: dict[Future[Result], Task] = {pool.schedule(function, args=[task]): task for task in tasks}
-        for future in as_completed(running):
-            try:
-                result: Result | WorkerDiedError = future.result()
-            except ProcessExpired as expired:
-                result = WorkerDiedError(f"the worker process died ({_exit_reason(expired.exitcode)})")
-            yield running.pop(future), result
+        for _ in range(jobs):
+            start(Worker(function, threads))
+        while busy:
+            for pipe in wait(list(busy)):
+                worker = busy.pop(pipe)
+                task, result = worker.task, worker.take()
+                if tasks and not isinstance(result, WorkerDiedError):
+                    start(worker)
+                else:
+                    worker.stop()
+                    if tasks:
+                        start(Worker(function, threads))
+                yield task, result
     finally:
-        pool.stop()  # type: ignore[no-untyped-call]
-        pool.join()
+        for worker in busy.values():
+            worker.stop()
+
+
+def _serve(pipe: Connection, function: Callable[[Any], Any], threads: int) -> None:
+    """What a worker does: take a task, give its result, until the parent is gone."""
+    import SimpleITK as sitk
+
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
+    sitk.ProcessObject.GlobalWarningDisplayOff()
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            pipe.send(function(pipe.recv()))
+
+
+@contextmanager
+def _signals_left_to_the_parent() -> Iterator[None]:
+    """Processes started here never see Ctrl-C or SIGTERM, which reach the whole group: the parent decides what they mean."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _exit_reason(code: int | None) -> str:
@@ -68,12 +137,3 @@ def _exit_reason(code: int | None) -> str:
         return f"exit status {code}"
     reason = "; perhaps it ran out of memory" if -code == signal.SIGKILL else ""
     return f"signal {-code}, {signal.Signals(-code).name}{reason}"
-
-
-def _prepare_worker(threads: int) -> None:
-    import SimpleITK as sitk
-
-    # Ctrl-C reaches every process of the terminal; the parent decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
-    sitk.ProcessObject.GlobalWarningDisplayOff()

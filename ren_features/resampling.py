@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, floor
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
+from numpy.typing import NDArray
 
 from ren_features.errors import EmptyRegionError
-from ren_features.image_file import from_itk, to_itk
 from ren_features.spec import Spacing
 from ren_features.volume import Box, Volume, bounding_box, widen
 
@@ -82,31 +83,42 @@ def to_analysis_grid(image: Volume, mask: Volume, spacing_mm: Spacing | None, *,
     samples = [axis.around(part, BACKGROUND_MARGIN) for axis, part in zip(full, box, strict=True)]
     z, y, x = (axis.source(length) for axis, length in zip(samples, image.size, strict=True))
     source = widen((z, y, x), SPLINE_MARGIN, image.size)
-    hounsfield = _resample(image, samples, source, spacing_mm, sitk.sitkBSpline, sitk.sitkFloat32)
+    hounsfield = _cubic(image.voxels, samples, source)
+    z0, y0, x0 = (axis.first for axis in samples)
+    ox, oy, oz = image.position_mm((z0, y0, x0))
+    grid = {"spacing_mm": spacing_mm, "origin_mm": (ox, oy, oz), "direction": image.direction}
+    return Volume(hounsfield, **grid), Volume(_nearest(mask.voxels, samples), **grid)
+
+
+def _cubic(voxels: NDArray[Any], samples: list[Axis], source: Box) -> NDArray[np.int16]:
+    """Cubic B-spline values at the samples, rounded to HU; only the source box is read.
+
+    Everything is counted in voxels of the source, so that positions in the patient cannot change a value.
+    """
+    image = sitk.GetImageFromArray(np.ascontiguousarray(voxels[source]))
+    first = [axis.first - box.start for axis, box in zip(samples, source, strict=True)]
+    resampled = sitk.Resample(
+        image,
+        [axis.count for axis in reversed(samples)],
+        sitk.Transform(),
+        sitk.sitkBSpline,
+        first[::-1],
+        [axis.step for axis in reversed(samples)],
+        image.GetDirection(),
+        0.0,
+        sitk.sitkFloat32,
+    )
     limits = np.iinfo(np.int16)
     # SimpleITK truncates when it writes int16, half a HU of bias: round here.
-    rounded = np.clip(np.rint(hounsfield.voxels), limits.min, limits.max).astype(np.int16)
-    labels = _resample(mask, samples, source, spacing_mm, sitk.sitkNearestNeighbor, sitk.sitkUnknown)
-    return Volume(rounded, hounsfield.spacing_mm, hounsfield.origin_mm, hounsfield.direction), labels
+    rounded: NDArray[np.int16] = np.clip(np.rint(sitk.GetArrayFromImage(resampled)), limits.min, limits.max).astype(np.int16)
+    return rounded
 
 
-def _resample(
-    volume: Volume, samples: list[Axis], source: Box, spacing_mm: Spacing, interpolator: int, pixel_type: int
-) -> Volume:
-    z, y, x = (axis.first for axis in samples)
-    ox, oy, oz = volume.position_mm((z, y, x))
-    size = [axis.count for axis in reversed(samples)]
-    part = to_itk(volume.crop(source))
-    return from_itk(
-        sitk.Resample(
-            part,
-            size,
-            sitk.Transform(),
-            interpolator,
-            (ox, oy, oz),
-            spacing_mm[::-1],
-            volume.direction,
-            0.0,
-            pixel_type,
-        )
-    )
+def _nearest(labels: NDArray[Any], samples: list[Axis]) -> NDArray[Any]:
+    """Label of the nearest voxel of each sample; halfway between two, of the later one."""
+    positions = [axis.first + axis.step * np.arange(axis.count) for axis in samples]
+    # A sample halfway between two voxels must not fall to either by rounding errors.
+    nearest = [np.floor(np.round(position, 6) + 0.5).astype(int) for position in positions]
+    z, y, x = (index.clip(0, length - 1) for index, length in zip(nearest, labels.shape, strict=True))
+    sampled: NDArray[Any] = labels[np.ix_(z, y, x)]
+    return sampled

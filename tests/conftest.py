@@ -88,5 +88,3 @@ def real_ct() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real scans in {folder}: set REN_REAL_CT")
     return folder
-
-

@@ -14,6 +14,8 @@ from ren_features.store.schema import create_schema, migrate, needs_migration
 
 Connection = duckdb.DuckDBPyConnection
 
+# A query names tables of the store, never Python variables that happen to be in scope.
+ALWAYS: dict[str, Any] = {"python_enable_replacements": False}
 NO_EXTERNAL_ACCESS: dict[str, Any] = {"enable_external_access": False, "lock_configuration": True}
 
 
@@ -85,7 +87,7 @@ def _roll_back(connection: Connection) -> None:
 
 def _connect(path: Path, *, read_only: bool, config: dict[str, Any] | None = None) -> Connection:
     try:
-        return duckdb.connect(str(path), read_only=read_only, config=config or {})
+        return duckdb.connect(str(path), read_only=read_only, config=ALWAYS | (config or {}))
     except duckdb.Error as error:
         raise StoreError(f"store {path}: could not be opened: {error}") from error
 

@@ -75,7 +75,9 @@ def test_impossible_settings_are_refused(change, message):
 
 
 def test_the_short_form_reads(tmp_path):
-    spec = ExtractionSpec.from_yaml(write(tmp_path, "spacing_mm: [3, 1, 1]\nbin_width: 10\nfeatures: [ngtdm, original_glcm_Contrast]\n"))
+    spec = ExtractionSpec.from_yaml(
+        write(tmp_path, "spacing_mm: [3, 1, 1]\nbin_width: 10\nfeatures: [ngtdm, original_glcm_Contrast]\n")
+    )
     assert spec.grid_spacing_mm == (3, 1, 1)
     assert spec.bin_width == 10
     assert spec.features[0] == "original_glcm_Contrast"

@@ -1,0 +1,107 @@
+"""How `ren-features build` scales with workers, what one worker needs, and how soon `--help` answers.
+
+    .venv/bin/python tests/benchmarks/build.py [--image ct.nrrd --mask lobes.nii.gz] [--copies 8] [--spec spec.yaml] [--runs 1]
+
+Without an image, a phantom chest of 512 x 512 x 400 voxels is measured; that takes minutes with the reference engine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+import SimpleITK as sitk
+
+from ren_features.image_file import to_itk
+from ren_features.synthetic import chest_phantom
+
+COMMAND = Path(sys.executable).parent / "ren-features"
+MEBIBYTE = 1 << 20
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--image", type=Path)
+    parser.add_argument("--mask", type=Path)
+    parser.add_argument("--copies", type=int, default=8)
+    parser.add_argument("--spec", type=Path)
+    parser.add_argument("--runs", type=int, default=1, help="of which the median is printed")
+    arguments = parser.parse_args()
+    folder = Path(tempfile.mkdtemp())
+    print(f"--help: {statistics.median(seconds([COMMAND, '--help'])[0] for _ in range(5)):.3f} s")
+    image, mask, copies = arguments.image, arguments.mask, arguments.copies
+    if image is None:
+        (image, mask), copies = large_chest(folder), 1
+    cohort = manifest(folder, image.resolve(), mask.resolve(), copies)
+    times = {}
+    for jobs in (1, 2) if copies > 1 else (1,):
+        measured = [build(folder, cohort, arguments.spec, jobs) for _ in range(arguments.runs)]
+        times[jobs] = statistics.median(elapsed for elapsed, _ in measured)
+        print(f"{copies} scans, --jobs {jobs}: {times[jobs]:.1f} s, largest worker {max(peak for _, peak in measured):.0f} MiB")
+    if 2 in times:
+        print(f"--jobs 2 takes {times[2] / times[1]:.2f} of --jobs 1")
+
+
+def large_chest(folder: Path) -> tuple[Path, Path]:
+    """A phantom of the size of a thin-slice chest CT."""
+    paths = folder / "ct.nii.gz", folder / "lobes.nii.gz"
+    for path, volume in zip(paths, chest_phantom(1, size=(400, 512, 512)), strict=True):
+        itk = to_itk(volume)
+        itk.SetSpacing((0.65, 0.65, 0.75))
+        sitk.WriteImage(itk, str(path))
+    return paths
+
+
+def manifest(folder: Path, image: Path, mask: Path, copies: int) -> Path:
+    path = folder / "cohort.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["patient_id", "scan_id", "image", "mask", "mask_scheme"])
+        writer.writerows([f"p{k}", f"s{k}", image, mask, "lungmask"] for k in range(copies))
+    return path
+
+
+def build(folder: Path, cohort: Path, spec: Path | None, jobs: int) -> tuple[float, float]:
+    """Seconds of a build into a new store, and the peak memory of its largest worker in MiB."""
+    store = folder / f"{time.time_ns()}.duckdb"
+    options = ["--spec", spec] if spec else []
+    return seconds([COMMAND, "build", cohort, "--store", store, "--jobs", str(jobs), *options])
+
+
+def seconds(command: list[object]) -> tuple[float, float]:
+    start, peak = time.perf_counter(), 0
+    with subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            for child in _children(process.pid):
+                peak = max(peak, _peak_memory(child))
+            time.sleep(0.02)
+    if process.returncode:
+        raise SystemExit(f"{command}: exit status {process.returncode}")
+    return time.perf_counter() - start, peak / MEBIBYTE
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [child.pid for child in psutil.Process(pid).children()]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _peak_memory(pid: int) -> int:
+    """Peak resident memory in bytes, as Linux counts it; 0 for a process that has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), 0)
+
+
+if __name__ == "__main__":
+    main()

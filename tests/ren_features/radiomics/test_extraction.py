@@ -1,0 +1,117 @@
+"""`extract` against PyRadiomics called directly, and what is left out."""
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from radiomics.featureextractor import RadiomicsFeatureExtractor
+
+from ren_features.errors import GeometryError, SpecError
+from ren_features.radiomics import extract, refusal
+from ren_features.regions import LABEL_SCHEMES, LUNGMASK, REN_REGIONS, RegionSet
+from ren_features.spec import FEATURE_NAMES, ExtractionSpec
+from ren_features.synthetic import chest_phantom
+
+SPACING = (2.5, 0.7, 0.8)
+
+
+@pytest.fixture(scope="module")
+def chest():
+    image, mask = chest_phantom(11, size=(24, 26, 30))
+    return image.voxels, mask.voxels
+
+
+def directly(image, mask, spacing_mm, bin_width=25):
+    """PyRadiomics on a whole volume."""
+    itk_image, itk_mask = sitk.GetImageFromArray(image), sitk.GetImageFromArray(mask.astype(np.uint8))
+    for itk in (itk_image, itk_mask):
+        itk.SetSpacing(spacing_mm[::-1])
+    found = RadiomicsFeatureExtractor(binWidth=bin_width).execute(itk_image, itk_mask)
+    return {name: float(value) for name, value in found.items() if name.startswith("original_")}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("region", REN_REGIONS.regions, ids=lambda region: region.name)
+def test_values_are_pyradiomics_values(chest, region):
+    image, labels = chest
+    mask = np.isin(labels, [LUNGMASK.labels[member] for member in region.members])
+    assert extract(image, labels, SPACING)[region.name] == pytest.approx(directly(image, mask, SPACING), rel=1e-9, nan_ok=True)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_bin_width_and_features_are_honoured(chest):
+    image, labels = chest
+    spec = ExtractionSpec(bin_width=60, features=("ngtdm", "original_glcm_Contrast"))
+    found = extract(image, labels, SPACING, spec=spec)["LLL"]
+    everything = directly(image, labels == LUNGMASK.labels["LLL"], SPACING, bin_width=60)
+    assert tuple(found) == spec.features
+    assert found == pytest.approx({name: everything[name] for name in spec.features})
+
+
+def test_regions_come_in_order_with_features_in_catalog_order(chest):
+    found = extract(*chest, SPACING)
+    assert list(found) == [region.name for region in REN_REGIONS.regions]
+    assert all(tuple(features) == FEATURE_NAMES for features in found.values())
+
+
+def test_an_absent_lobe_is_left_out_and_its_lung_is_measured_without(chest):
+    image, labels = chest
+    found = extract(image, np.where(labels == LUNGMASK.labels["RML"], 0, labels), SPACING)
+    assert set(found) == {"LUL", "LLL", "RUL", "RLL", "LEFT", "RIGHT"}
+    assert found["RIGHT"]["original_shape_VoxelVolume"] < extract(*chest, SPACING)["RIGHT"]["original_shape_VoxelVolume"]
+
+
+def test_labels_mean_what_the_scheme_says(chest):
+    image, labels = chest
+    renumbered = np.zeros_like(labels)
+    for lobe, number in LABEL_SCHEMES["cip"].labels.items():
+        renumbered[labels == LUNGMASK.labels[lobe]] = number
+    assert extract(image, renumbered, SPACING, scheme=LABEL_SCHEMES["cip"]) == extract(image, labels, SPACING)
+
+
+def test_own_regions_take_the_place_of_the_lobes(chest):
+    upper = RegionSet.from_dict({"regions": {"UPPER": ["LUL", "RUL"]}})
+    assert set(extract(*chest, SPACING, regions=upper)) == {"UPPER"}
+
+
+def test_a_region_that_fills_the_volume_is_measured():
+    image = np.random.default_rng(0).integers(-900, -500, (5, 6, 7)).astype(np.int16)
+    assert extract(image, np.ones(image.shape, np.uint8), (1.0, 1.0, 1.0))["LUL"]["original_shape_VoxelVolume"] == 210
+
+
+@pytest.mark.parametrize(
+    ("shape", "measurable"),
+    [((1, 1, 1), False), ((1, 1, 5), False), ((5, 1, 1), False), ((1, 2, 2), True), ((2, 1, 2), True), ((3, 3, 3), True)],
+)
+def test_a_voxel_and_a_line_are_refused_as_by_pyradiomics(shape, measurable):
+    mask = np.zeros((7, 7, 7), bool)
+    mask[tuple(slice(1, 1 + length) for length in shape)] = True
+    image = np.random.default_rng(0).integers(-900, -500, mask.shape).astype(np.int16)
+    assert (refusal(mask) is None) == measurable
+    assert ("LUL" in extract(image, mask.astype(np.uint8), (1.0, 1.0, 1.0))) == measurable
+    if not measurable:
+        with pytest.raises(ValueError, match="mask"):
+            directly(image, mask, (1.0, 1.0, 1.0))
+
+
+def test_a_refusal_tells_voxels_and_extent():
+    mask = np.zeros((7, 7, 7), bool)
+    mask[3, 3, 3] = True
+    assert refusal(mask) == "expected voxels along at least two axes, got 1 voxels of extent (1, 1, 1) (z, y, x)"
+    assert "got 0 voxels" in refusal(np.zeros((2, 2, 2), bool))
+
+
+def test_shapes_must_agree(chest):
+    image, labels = chest
+    with pytest.raises(GeometryError, match="one shape"):
+        extract(image, labels[1:], SPACING)
+
+
+def test_an_unknown_engine_is_refused(chest):
+    with pytest.raises(SpecError, match="expected one of pyradiomics"):
+        extract(*chest, SPACING, engine="magic")
+
+
+def test_another_pyradiomics_than_the_digest_says_is_refused(chest, monkeypatch):
+    monkeypatch.setattr("ren_features.radiomics.pyradiomics.version", lambda _: "2.2.0")
+    with pytest.raises(SpecError, match=r"expected PyRadiomics 3\.0\.1, got 2\.2\.0"):
+        extract(*chest, SPACING)

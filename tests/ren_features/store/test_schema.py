@@ -1,0 +1,122 @@
+"""Making, refusing and migrating stores."""
+
+import subprocess
+import sys
+
+import duckdb
+import pytest
+
+from ren_features.errors import StoreError
+from ren_features.store import FeatureStore
+from ren_features.store.connection import connect_to_read, connect_to_write
+from ren_features.store.schema import migrate, needs_migration, schema_version
+
+
+@pytest.fixture
+def path(tmp_path):
+    """A new, empty store."""
+    path = tmp_path / "ren.duckdb"
+    connect_to_write(path).close()
+    return path
+
+
+def set_version(path, version):
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("UPDATE schema_version SET version = ?", [version])
+
+
+def test_a_new_store_has_the_newest_schema_and_the_feature_dictionary(path):
+    with FeatureStore(path) as store:
+        assert store.sql("FROM schema_version").item() == schema_version()
+        assert store.sql("SELECT count(*) FROM features").item() == 107
+
+
+def test_nothing_but_the_store_is_left_behind(path):
+    assert [file.name for file in path.parent.iterdir()] == ["ren.duckdb"]
+
+
+def test_what_a_killed_creation_left_is_no_obstacle(tmp_path):
+    (tmp_path / "ren.duckdb.new").write_text("half a store")
+    connect_to_write(tmp_path / "ren.duckdb").close()
+    assert [file.name for file in tmp_path.iterdir()] == ["ren.duckdb"]
+
+
+@pytest.mark.parametrize("connect", [connect_to_read, connect_to_write])
+def test_a_newer_store_is_refused(path, connect):
+    set_version(path, schema_version() + 1)
+    with pytest.raises(
+        StoreError, match=rf"expected schema version {schema_version()} or older, got {schema_version() + 1}: update"
+    ):
+        connect(path)
+
+
+@pytest.mark.parametrize("connect", [connect_to_read, connect_to_write])
+def test_another_duckdb_file_is_refused(tmp_path, connect):
+    duckdb.connect(str(tmp_path / "other.duckdb")).close()
+    with pytest.raises(StoreError, match="expected a store made by ren-features"):
+        connect(tmp_path / "other.duckdb")
+
+
+@pytest.mark.parametrize("connect", [connect_to_read, connect_to_write])
+def test_another_file_is_refused(tmp_path, connect):
+    (tmp_path / "text.duckdb").write_text("hello" * 2000)
+    with pytest.raises(StoreError, match="could not be opened"):
+        connect(tmp_path / "text.duckdb")
+
+
+def test_an_absent_store_is_not_made_by_reading(tmp_path):
+    with pytest.raises(StoreError, match="expected a file, found none"):
+        FeatureStore(tmp_path / "none.duckdb")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="none"):
+        connect_to_write(tmp_path / "none" / "ren.duckdb")
+    with pytest.raises(StoreError, match="folder that can be written"):
+        connect_to_write(tmp_path / "file" / "ren.duckdb")
+
+
+def test_a_store_that_another_process_writes_is_locked(path):
+    code = f"import duckdb, sys; c = duckdb.connect({str(path)!r}); print('open', flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout.readline() == "open\n"
+        for connect in (connect_to_read, connect_to_write):
+            with pytest.raises(StoreError, match=rf"lock.*PID {writer.pid}"):
+                connect(path)
+        writer.stdin.close()
+
+
+@pytest.fixture
+def migrations(tmp_path):
+    """Two migrations after the present schema."""
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    second, third = schema_version() + 1, schema_version() + 2
+    (folder / f"{second:04d}.sql").write_text("ALTER TABLE scans ADD COLUMN kernel VARCHAR;")
+    (folder / f"{third:04d}.sql").write_text(
+        "UPDATE scans SET kernel = 'unknown'; CREATE TABLE kernels AS SELECT DISTINCT kernel FROM scans;"
+    )
+    return folder
+
+
+def test_an_older_store_is_migrated_with_its_rows(path, migrations):
+    with connect_to_write(path) as connection:
+        connection.execute("INSERT INTO scans VALUES ('s1', 'p1', 'ct.nii', NULL, NULL, NULL, '{}')")
+        assert needs_migration(connection, path, migrations)
+        migrate(connection, migrations)
+        assert not needs_migration(connection, path, migrations)
+        assert connection.sql("SELECT scan_id, kernel FROM scans").fetchall() == [("s1", "unknown")]
+        assert connection.sql("FROM kernels").fetchall() == [("unknown",)]
+        assert connection.sql("FROM lobe_features").fetchall() == []
+
+
+def test_a_migration_that_fails_leaves_the_store_as_it_was(path, migrations):
+    (migrations / f"{schema_version() + 2:04d}.sql").write_text("DROP TABLE labels; DROP TABLE never_there;")
+    with connect_to_write(path) as connection, pytest.raises(duckdb.CatalogException):
+        migrate(connection, migrations)
+    with connect_to_write(path) as connection:
+        assert connection.sql("FROM schema_version").fetchall() == [(schema_version(),)]
+        assert connection.sql("FROM labels").fetchall() == []
+        assert "kernel" not in [column[0] for column in connection.sql("DESCRIBE scans").fetchall()]

@@ -1,0 +1,79 @@
+"""Tasks in worker processes that may die."""
+
+import os
+import signal
+import time
+from functools import partial
+
+import psutil
+import pytest
+
+from ren_features.execution import WorkerDiedError, run_tasks, threads_per_worker
+
+
+def double(number):
+    return 2 * number
+
+
+def die_on(number, *, fatal, how):
+    if number == fatal:
+        if how == "exit":
+            os._exit(3)
+        os.kill(os.getpid(), how)
+    return number
+
+
+def wait_then_name_process(seconds):
+    time.sleep(seconds)
+    return os.getpid()
+
+
+@pytest.mark.parametrize("jobs", [0, 1, 2, 9])
+def test_every_task_comes_back_once(jobs):
+    assert dict(run_tasks(double, range(5), jobs=jobs)) == {number: 2 * number for number in range(5)}
+
+
+def test_no_tasks_need_no_workers():
+    assert list(run_tasks(double, [], jobs=2)) == []
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [(signal.SIGKILL, "SIGKILL; perhaps it ran out of memory"), (signal.SIGSEGV, "SIGSEGV"), ("exit", "exit status 3")],
+)
+def test_a_dying_worker_takes_one_task_along(how, reason):
+    results = dict(run_tasks(partial(die_on, fatal=2, how=how), range(6), jobs=2))
+    death = results.pop(2)
+    assert isinstance(death, WorkerDiedError)
+    assert reason in str(death)
+    assert results == {number: number for number in (0, 1, 3, 4, 5)}
+
+
+def test_a_function_that_raises_ends_its_worker_and_no_other():
+    results = dict(run_tasks(double, [1, None, 3], jobs=2))
+    assert isinstance(results.pop(None), WorkerDiedError)
+    assert results == {1: 2, 3: 6}
+
+
+def test_an_idle_worker_that_is_killed_costs_its_next_task_at_most():
+    results = run_tasks(wait_then_name_process, [0, 0.5, 0.5, 0.5], jobs=1)
+    _, worker = next(results)
+    os.kill(worker, signal.SIGKILL)
+    rest = [result for _, result in results]
+    assert len(rest) == 3
+    assert sum(isinstance(result, WorkerDiedError) for result in rest) == 1
+
+
+def test_closing_the_iterator_stops_busy_workers():
+    results = run_tasks(wait_then_name_process, [0, 600, 600], jobs=2)
+    next(results)
+    workers = [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
+    assert len(workers) == 2
+    results.close()
+    assert not [worker for worker in workers if worker.is_running()]
+
+
+def test_workers_share_the_cores():
+    cores = threads_per_worker(1)
+    assert threads_per_worker(0) == cores
+    assert threads_per_worker(cores) == threads_per_worker(10 * cores) == 1
