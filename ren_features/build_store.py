@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ren_features.cohort import Cohort, Scan, read_cohort
-from ren_features.execution import WorkerDiedError, run_tasks, threads_per_worker
+from ren_features.execution import WorkerDiedError, run_tasks
 from ren_features.fingerprint import Fingerprint, hash_file
 from ren_features.measurement import Failure, Outcome, measure_scan
 from ren_features.plan import Plan, make_plan
@@ -131,15 +131,14 @@ def _recorded(connection: Connection, summary: Summary) -> Iterator[None]:
 def _plan(connection: Connection, cohort: Cohort, spec: ExtractionSpec, *, retry_failed: bool) -> Plan:
     plan = make_plan(connection, cohort, spec.spec_id, retry_failed=retry_failed)
     with transaction(connection):
-        write_hashes(connection, tuple(plan.files))
+        write_hashes(connection, plan.files)
     for scan in plan.recovered:
         forget_failure(connection, scan.scan_id, spec.spec_id)
     return plan
 
 
 def _measure_all(scans: list[Scan], spec: ExtractionSpec, jobs: int) -> Iterator[Outcome]:
-    measure = partial(measure_scan, spec=spec, threads=threads_per_worker(jobs))
-    for scan, result in run_tasks(measure, scans, jobs=jobs):
+    for scan, result in run_tasks(partial(measure_scan, spec=spec), scans, jobs=jobs):
         yield _died(scan, result) if isinstance(result, WorkerDiedError) else result
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -69,6 +70,11 @@ class Cohort:
     scans: tuple[Scan, ...]
     labels: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
 
+    def __post_init__(self) -> None:
+        repeated = sorted(scan_id for scan_id, count in Counter(scan.scan_id for scan in self.scans).items() if count > 1)
+        if repeated:
+            raise CohortError(*(f"scan {scan_id}: expected once, got several" for scan_id in repeated))
+
     @property
     def patients(self) -> tuple[str, ...]:
         """Patient ids, each once, in order of appearance."""
@@ -99,35 +105,60 @@ def read_cohort(path: str | Path) -> Cohort:
         With every problem of every row. Absent image files are no problem of the manifest: see `Cohort.problems`.
     """
     path = Path(path)
+    folder = path.parent.resolve()
     table = read_table(path)
-    problems = [
-        f"column {name}: expected in the manifest, got {', '.join(table.columns)}"
-        for name in REQUIRED
-        if name not in table.columns
-    ]
-    problems += [
-        f"column {name}: expected label_<task> of letters, digits and _"
-        for name in _label_columns(table)
-        if not SAFE_TASK.fullmatch(name)
-    ]
-    if problems:
-        raise CohortError(*(f"{path}: {problem}" for problem in problems))
+    _raise_if_any(path, _column_problems(table))
     rows = [
         Row(number, {name: value for name, value in row.items() if value is not None})
         for number, row in enumerate(table.iter_rows(named=True), start=1)
     ]
-    problems = [f"{row}: {problem}" for row in rows for problem in row.problems()] + _duplicates(rows)
     if not rows:
-        problems.append("expected at least one scan, got no rows")
+        raise CohortError(f"{path}: expected at least one scan, got no rows")
+    problems = [f"{row}: {problem}" for row in rows for problem in row.problems()] + _duplicates(rows)
+    if problems:
+        # The list is to be complete: what files lack is told with what rows lack.
+        sound = [row for row in rows if not any(row.problems())]
+        problems += [f"{row}: {problem}" for row in sound for problem in row.scan(folder).missing_files()]
+    _raise_if_any(path, problems)
+    labels = {name.removeprefix(LABEL_PREFIX): _labels(rows, name) for name in _label_columns(table)}
+    return Cohort(tuple(row.scan(folder) for row in rows), labels)
+
+
+def _raise_if_any(path: Path, problems: list[str]) -> None:
     if problems:
         raise CohortError(*(f"{path}: {problem}" for problem in problems))
-    labels = {
-        name.removeprefix(LABEL_PREFIX): {
-            row.cells["scan_id"]: LABEL_VALUES[row.cells[name]] for row in rows if name in row.cells
-        }
-        for name in _label_columns(table)
+
+
+def _column_problems(table: pl.DataFrame) -> list[str]:
+    missing = [
+        f"column {name}: expected in the manifest, got {', '.join(table.columns)}" for name in REQUIRED if name not in table
+    ]
+    tasks = [name for name in _label_columns(table) if not SAFE_TASK.fullmatch(name.removeprefix(LABEL_PREFIX))]
+    known = {
+        name: name.casefold()
+        for name in table.columns
+        if name.casefold() in (*REQUIRED, *OPTIONAL) or name.casefold().startswith(LABEL_PREFIX)
     }
-    return Cohort(tuple(row.scan(path.parent.resolve()) for row in rows), labels)
+    return [
+        *missing,
+        *(f"column {name}: expected label_<task> of letters, digits and _" for name in tasks),
+        *(
+            f"column {name}: expected in small letters"
+            for name in known
+            if not name.startswith(LABEL_PREFIX) and name != known[name]
+        ),
+    ]
+
+
+def _labels(rows: list[Row], column: str) -> dict[str, int]:
+    return {row.cells["scan_id"]: LABEL_VALUES[row.cells[column]] for row in rows if column in row.cells}
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _label_columns(table: pl.DataFrame) -> list[str]:
@@ -135,17 +166,45 @@ def _label_columns(table: pl.DataFrame) -> list[str]:
 
 
 def read_table(path: Path) -> pl.DataFrame:
-    """Every cell as stripped text; an empty cell as None."""
+    """A CSV or Parquet file with every cell as stripped text, an empty cell as None, and no empty rows.
+
+    Raises
+    ------
+    CohortError
+        When it cannot be read, or two columns have one name (capitals do not tell names apart in SQL).
+    """
     if not path.is_file():
-        raise CohortError(f"{path}: expected a manifest (CSV or Parquet), found no file")
+        raise CohortError(f"{path}: expected a table (CSV or Parquet), found no file")
     try:
-        table = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
-        # true and false are how Parquet files of other tools hold 0 and 1
-        table = table.with_columns(pl.col(pl.Boolean).cast(pl.Int8), pl.col(pl.Datetime).cast(pl.Date))
-        text = table.with_columns(pl.all().cast(pl.String).str.strip_chars())
+        parquet = path.suffix == ".parquet"
+        names = (
+            pl.read_parquet_schema(path) if parquet else pl.read_csv(path, infer_schema=False, has_header=False, n_rows=1).row(0)
+        )
+        repeated = sorted(
+            {str(name) for name in names if [str(other).casefold() for other in names].count(str(name).casefold()) > 1}
+        )
+        if repeated:
+            raise CohortError(f"{path}: expected each column once, got {', '.join(repeated)}")
+        table = pl.read_parquet(path) if parquet else pl.read_csv(path, infer_schema=False)
+        text = table.select(_as_text(column) for column in table)
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise CohortError(f"{path}: expected a manifest (CSV or Parquet), could not read it: {error}") from error
-    return text.with_columns(pl.when(pl.all() == "").then(None).otherwise(pl.all()).name.keep())
+        raise CohortError(f"{path}: expected a table (CSV or Parquet), could not read it: {error}") from error
+    cells = text.with_columns(pl.when(pl.all() == "").then(None).otherwise(pl.all()).name.keep())
+    return cells.filter(~pl.all_horizontal(pl.all().is_null()))
+
+
+def _as_text(column: pl.Series) -> pl.Series:
+    """A column's cells as a manifest would write them; ids and labels that are whole numbers without a decimal point."""
+    if column.dtype.is_nested():
+        raise CohortError(f"column {column.name}: expected single values, got {column.dtype}")
+    if column.name.startswith(LABEL_PREFIX) and column.dtype == pl.Boolean:
+        column = column.cast(pl.Int8)
+    if column.name == "scan_date" and column.dtype == pl.Datetime:
+        column = column.dt.replace_time_zone(None).cast(pl.Date)
+    whole = column.dtype.is_float() and (column.drop_nulls() == column.drop_nulls().round()).all()
+    if whole and (column.name in REQUIRED or column.name.startswith(LABEL_PREFIX)):
+        column = column.cast(pl.Int64)
+    return column.cast(pl.String).str.strip_chars()
 
 
 @dataclass(frozen=True)
@@ -165,7 +224,7 @@ class Row:
                 yield f"{name}: expected a value, got an empty cell"
         for name in ("patient_id", "scan_id"):
             if not SAFE_ID.fullmatch(self.cells.get(name, "empty")):
-                yield f"{name}: expected letters, digits, '.', '_' and '-', got {self.cells[name]!r}"
+                yield f"{name}: expected up to 128 letters, digits, '.', '_' and '-', got {self.cells[name]!r}"
         if self.cells.get("mask_scheme", "lungmask") not in LABEL_SCHEMES:
             yield f"mask_scheme: expected one of {', '.join(LABEL_SCHEMES)}, got {self.cells['mask_scheme']!r}"
         for name, value in self.cells.items():

@@ -7,13 +7,19 @@ own pipe: whatever happens to it, the parent knows the task, and starts another 
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
+
+from ren_features.cores import threads_per_worker
+from ren_features.errors import RenError
+
+READY = "ready"
+"""A worker's first message."""
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -23,37 +29,39 @@ class WorkerDiedError(Exception):
     """The process that worked on a task ended: killed from outside, out of memory, or a crash in compiled code."""
 
 
+class WorkerStartError(RenError):
+    """Worker processes cannot be started here: no task can be to blame."""
+
+
 def run_tasks(
-    function: Callable[[Task], Result], tasks: Sequence[Task], *, jobs: int
+    function: Callable[[Task, int], Result], tasks: Sequence[Task], *, jobs: int
 ) -> Iterator[tuple[Task, Result | WorkerDiedError]]:
     """Yield every task with its result, in order of completion. Closing the iterator stops the workers at once.
 
     Parameters
     ----------
     function : callable
-        A module's function, or a partial of one. It returns its errors; one that it raises ends its worker.
+        A module's function, or a partial of one, of a task and the number of threads that it may use. It returns its
+        errors; one that it raises ends its worker.
     tasks : sequence
     jobs : int
         Worker processes; 0 runs the tasks in this process, one after another (for a debugger).
     """
+    jobs = min(jobs, len(tasks))
+    threads = threads_per_worker(jobs)
     if jobs == 0:
-        yield from ((task, function(task)) for task in tasks)
-    elif tasks:
-        yield from _run_on_processes(function, deque(tasks), min(jobs, len(tasks)))
-
-
-def threads_per_worker(jobs: int) -> int:
-    """Threads for each of so many workers, so that workers and threads do not fight over cores."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // max(1, jobs))
+        yield from ((task, function(task, threads)) for task in tasks)
+    else:
+        yield from _run_on_processes(function, deque(tasks), jobs, threads)
 
 
 class Worker(Generic[Task, Result]):
     """A process that works on one task at a time."""
 
-    def __init__(self, function: Callable[[Task], Result], threads: int) -> None:
+    def __init__(self, function: Callable[[Task, int], Result], threads: int) -> None:
         # Spawned, not forked: DuckDB's and Polars' threads and locks do not survive a fork.
         context = multiprocessing.get_context("spawn")
+        self.started = False
         self.pipe, child_end = context.Pipe()
         self.process = context.Process(target=_serve, args=(child_end, function, threads), daemon=True)
         with _signals_left_to_the_parent():
@@ -61,16 +69,37 @@ class Worker(Generic[Task, Result]):
         child_end.close()
 
     def give(self, task: Task) -> None:
-        """Hand over a task; a worker that died meanwhile shows when its result is taken."""
+        """Hand over a task; should the worker die meanwhile, that shows when its result is taken."""
         self.task = task
         with suppress(BrokenPipeError):
             self.pipe.send(task)
+
+    def just_started(self) -> bool:
+        """Take the worker's first message, if that is what the pipe is ready with.
+
+        Raises
+        ------
+        WorkerStartError
+            When it ended instead.
+        """
+        if self.started:
+            return False
+        try:
+            self.started = self.pipe.recv() == READY
+        except (EOFError, OSError) as error:
+            self.process.join()
+            reason = _exit_reason(self.process.exitcode)
+            raise WorkerStartError(
+                f"a worker process ended before it could work ({reason}); "
+                "in a script of your own, build() belongs under `if __name__ == '__main__':`"
+            ) from error
+        return True
 
     def take(self) -> Result | WorkerDiedError:
         """The result of the task, once the pipe is ready."""
         try:
             result: Result = self.pipe.recv()
-        except (EOFError, ConnectionResetError):
+        except (EOFError, OSError):  # OSError: it was killed while it sent
             self.process.join()
             return WorkerDiedError(f"the worker process died ({_exit_reason(self.process.exitcode)})")
         return result
@@ -83,48 +112,53 @@ class Worker(Generic[Task, Result]):
 
 
 def _run_on_processes(
-    function: Callable[[Task], Result], tasks: deque[Task], jobs: int
+    function: Callable[[Task, int], Result], tasks: deque[Task], jobs: int, threads: int
 ) -> Iterator[tuple[Task, Result | WorkerDiedError]]:
-    threads = threads_per_worker(jobs)
-    busy: dict[Any, Worker[Task, Result]] = {}
+    workers: dict[Any, Worker[Task, Result]] = {}
 
-    def start(worker: Worker[Task, Result]) -> None:
-        busy[worker.pipe] = worker
+    def start_new() -> None:
+        worker = Worker(function, threads)
+        workers[worker.pipe] = worker
         worker.give(tasks.popleft())
 
     try:
         for _ in range(jobs):
-            start(Worker(function, threads))
-        while busy:
-            for pipe in wait(list(busy)):
-                worker = busy.pop(pipe)
+            start_new()
+        while workers:
+            for pipe in wait(list(workers)):
+                worker = workers[pipe]
+                if worker.just_started():
+                    continue
                 task, result = worker.task, worker.take()
-                if tasks and not isinstance(result, WorkerDiedError):
-                    start(worker)
+                if tasks and worker.process.is_alive():
+                    worker.give(tasks.popleft())
                 else:
-                    worker.stop()
+                    workers.pop(pipe).stop()
                     if tasks:
-                        start(Worker(function, threads))
+                        start_new()
                 yield task, result
     finally:
-        for worker in busy.values():
+        for worker in workers.values():
             worker.stop()
 
 
-def _serve(pipe: Connection, function: Callable[[Any], Any], threads: int) -> None:
+def _serve(pipe: Connection, function: Callable[[Any, int], Any], threads: int) -> None:
     """What a worker does: take a task, give its result, until the parent is gone."""
     import SimpleITK as sitk
 
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
     sitk.ProcessObject.GlobalWarningDisplayOff()
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        pipe.send(READY)
         while True:
-            pipe.send(function(pipe.recv()))
+            pipe.send(function(pipe.recv(), threads))
 
 
 @contextmanager
 def _signals_left_to_the_parent() -> Iterator[None]:
     """Processes started here never see Ctrl-C or SIGTERM, which reach the whole group: the parent decides what they mean."""
+    # The tracker of shared resources would be started with the first worker, and lift the mask.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield

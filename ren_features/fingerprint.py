@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ren_features.cohort import Scan
+from ren_features.errors import VolumeError
+from ren_features.image_file import MEBIBYTE, files_of
 
 SETTLED_NS = 2_000_000_000
 """A file changed less than this ago may change again within the clock's tick: its digest is not remembered."""
@@ -16,17 +18,17 @@ SETTLED_NS = 2_000_000_000
 
 @dataclass(frozen=True)
 class FileHash:
-    """Digest of a file's content, with the length and time of change (ns) that it was read at."""
+    """Digest of an image's content, with the length and the time of change (ns) that it was read at.
+
+    An image of two files (a MetaImage header and its voxels) has one digest over both.
+    """
 
     path: str
     bytes: int
     mtime_ns: int
     sha256: str
-
-    @property
-    def settled(self) -> bool:
-        """Whether an equal length and time of change will prove an equal content."""
-        return time.time_ns() - self.mtime_ns > SETTLED_NS
+    settled: bool = True
+    """Whether an equal length and time of change will prove an equal content."""
 
 
 @dataclass(frozen=True)
@@ -44,26 +46,44 @@ class Fingerprint:
 
 
 def hash_file(path: Path | None, known: Mapping[str, FileHash] | None = None) -> FileHash | None:
-    """Digest of a file, or None when it cannot be read.
+    """Digest of an image, or None when it cannot be read.
 
     Parameters
     ----------
     path : Path or None
     known : mapping of str to FileHash, optional
-        By path; a file of the same length and time of change is not read again.
+        By path; an image of the same length and time of change is not read again.
     """
     if path is None:
         return None
-    if not path.is_file():
-        return None
+    name = str(path.absolute())
+    digest = hashlib.sha256()
     try:
-        stat = path.stat()
-        before = (known or {}).get(str(path))
-        if before and (before.bytes, before.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
-            return before
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
+        before = stat(path)
+        remembered = (known or {}).get(name)
+        if remembered and (remembered.bytes, remembered.mtime_ns) == before:
+            return remembered
+        now = time.time_ns()
+        for file in files_of(path):
+            with file.open("rb") as stream:
+                while block := stream.read(MEBIBYTE):
+                    digest.update(block)
+    except (OSError, VolumeError):
         # Reading the image itself will say what is wrong with the file.
         return None
-    return FileHash(str(path), stat.st_size, stat.st_mtime_ns, digest)
+    return FileHash(name, *before, digest.hexdigest(), now - before[1] > SETTLED_NS)
+
+
+def stat(path: Path) -> tuple[int, int]:
+    """Length of an image's files together, and the time of their last change in ns.
+
+    Raises
+    ------
+    OSError
+        When one is no regular file.
+    """
+    files = files_of(path)
+    if not all(file.is_file() for file in files):
+        raise FileNotFoundError(path)
+    found = [file.stat() for file in files]
+    return sum(each.st_size for each in found), max(each.st_mtime_ns for each in found)

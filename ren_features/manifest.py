@@ -26,20 +26,28 @@ class Written:
 
 
 def write_manifest(
-    folder: Path, output: Path, *, masks: Path | None = None, mask_scheme: str | None = None, labels: Path | None = None
+    folder: Path,
+    output: Path,
+    *,
+    masks: Path | None = None,
+    mask_scheme: str | None = None,
+    labels: Path | None = None,
+    patient_prefix: bool = False,
 ) -> Written:
     """Write one row for each image of a folder tree `<patient>/<scan>.nii.gz` (also .nii, .nrrd, .mha, .mhd).
 
     Parameters
     ----------
     folder : Path
-        The scan's file name is its `scan_id`; where patients use the same file names, `<patient>_<file name>` is.
+        The scan's file name is its `scan_id`.
     output : Path
         CSV file; paths in it are relative to it.
     masks : Path, optional
         Folder tree of masks with the same patients and file names, of any of these formats.
     mask_scheme : str, optional
         Label scheme of all masks.
+    patient_prefix : bool
+        Whether scan ids are `<patient>_<file name>`: needed where patients use the same file names.
     labels : Path, optional
         CSV or Parquet with `scan_id` or `patient_id`; its other columns are joined to the scans.
 
@@ -53,9 +61,15 @@ def write_manifest(
         raise CohortError(f"{folder}: expected images <patient>/<scan> of type {', '.join(IMAGE_SUFFIXES)}, found none")
     if mask_scheme and mask_scheme not in LABEL_SCHEMES:
         raise CohortError(f"mask scheme: expected one of {', '.join(LABEL_SCHEMES)}, got {mask_scheme}")
-    unique = max(Counter(name for _, name in images).values()) == 1
+    if output.suffix == ".parquet" or (labels and labels.exists() and output.exists() and output.samefile(labels)):
+        raise CohortError(f"{output}: expected the name of a CSV file that is not the labels table")
+    repeated = sorted(name for name, count in Counter(name for _, name in images).items() if count > 1)
+    if repeated and not patient_prefix:
+        raise CohortError(
+            f"{folder}: expected each file name once, got {', '.join(repeated[:5])} for several patients: use --patient-prefix"
+        )
     rows = [
-        {"patient_id": patient, "scan_id": name if unique else f"{patient}_{name}", "image": _relative(path, output)}
+        {"patient_id": patient, "scan_id": f"{patient}_{name}" if patient_prefix else name, "image": _relative(path, output)}
         for (patient, name), path in images.items()
     ]
     notes: list[str] = []
@@ -81,10 +95,10 @@ def _images(folder: Path, leave_out: Path | None = None) -> dict[tuple[str, str]
         raise CohortError(f"{folder}: expected a folder of scans, found none")
     images: dict[tuple[str, str], Path] = {}
     for path in sorted(folder.glob("*/*")):
-        suffix = next((suffix for suffix in IMAGE_SUFFIXES if path.name.endswith(suffix)), None)
-        if suffix is None or (leave_out and path.is_relative_to(leave_out)):
+        suffix = next((suffix for suffix in IMAGE_SUFFIXES if path.name.lower().endswith(suffix)), None)
+        if suffix is None or path.name.startswith(".") or (leave_out and path.resolve().is_relative_to(leave_out.resolve())):
             continue
-        key = (path.parent.name, path.name.removesuffix(suffix))
+        key = (path.parent.name, path.name[: -len(suffix)])
         if key in images:
             raise CohortError(f"{path}: expected one file for each scan, got {images[key].name} too")
         images[key] = path

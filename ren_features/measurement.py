@@ -7,19 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ren_features.cohort import Scan
 from ren_features.errors import EmptyRegionError, RenError, VolumeError
-from ren_features.fingerprint import FileHash, Fingerprint, hash_file
+from ren_features.extents import joined, label_extents
+from ren_features.fingerprint import FileHash, Fingerprint, hash_file, stat
 from ren_features.image_file import read_image, read_mask
 from ren_features.quality import Finding, missing_structures
 from ren_features.radiomics import extract, refusal
-from ren_features.regions import LabelScheme, region_mask
 from ren_features.resampling import to_analysis_grid
 from ren_features.spec import ExtractionSpec
-from ren_features.volume import Vector, Volume, check_same_grid
+from ren_features.volume import Vector, check_same_grid
 
 
 @dataclass(frozen=True)
@@ -84,19 +81,20 @@ def stage(name: str) -> Iterator[None]:
         raise StageError(name) from error
 
 
-def measure_scan(scan: Scan, spec: ExtractionSpec, *, threads: int | None = None) -> Outcome:
+def measure_scan(scan: Scan, threads: int, *, spec: ExtractionSpec) -> Outcome:
     """Read, check, resample and measure one scan. Errors of the scan end in the outcome, whatever they are.
 
     Parameters
     ----------
     scan : Scan
-    spec : ExtractionSpec
-    threads : int, optional
+    threads : int
         Threads that the engine may use.
+    spec : ExtractionSpec
     """
-    image, mask = hash_file(scan.image), hash_file(scan.mask)
-    measurement, failure = None, None
+    measurement, failure, image, mask = None, None, None, None
     try:
+        with stage("read"):
+            image, mask = hash_file(scan.image), hash_file(scan.mask)
         measurement = _measure(scan, spec, threads)
         with stage("read"):
             _check_unchanged(scan, image, mask)
@@ -116,7 +114,7 @@ def describe(stage_name: str, error: BaseException | None) -> Failure:
     return Failure(stage_name, type(error).__name__, f"unexpected {type(error).__name__}: {error}{place}")
 
 
-def _measure(scan: Scan, spec: ExtractionSpec, threads: int | None) -> Measurement:
+def _measure(scan: Scan, spec: ExtractionSpec, threads: int) -> Measurement:
     with stage("read"):
         if scan.mask is None:
             raise VolumeError(f"scan {scan.scan_id}: expected a lobe mask, the manifest gives none")
@@ -125,63 +123,30 @@ def _measure(scan: Scan, spec: ExtractionSpec, threads: int | None) -> Measureme
         check_same_grid(image, mask, where=f"mask {scan.mask}")
     with stage("labels"):
         scheme = spec.regions.scheme_for(scan.mask_scheme, where=f"scan {scan.scan_id}")
-        counts = count_labels(mask.voxels)
-        scheme.check(counts, where=f"mask {scan.mask}")
+        present = label_extents(mask.voxels)
+        scheme.check({label: extent.voxels for label, extent in present.items()}, where=f"mask {scan.mask}")
     original = Grid(image.size, image.spacing_mm)
     with stage("resample"):
         image, mask = to_analysis_grid(image, mask, spec.grid_spacing_mm, where=f"mask {scan.mask}")
     with stage("radiomics"):
-        features = extract(
-            image.voxels, mask.voxels, image.spacing_mm, regions=spec.regions, scheme=scheme, spec=spec, threads=threads
-        )
-        rows = _rows(features, mask, spec, scheme)
-        findings = missing_structures(counts, spec.regions, scheme)
-        refused = _refused(
-            scan,
-            mask,
-            spec,
-            scheme,
-            {*features, *(finding.region for finding in findings if finding.rule == "region_absent")},
-        )
-        if not rows:
+        features = extract(image.voxels, mask.voxels, image.spacing_mm, scheme=scheme, spec=spec, threads=threads)
+        findings = missing_structures(present, spec.regions, scheme)
+        absent = {finding.region for finding in findings if finding.rule == "region_absent"}
+        extents = label_extents(mask.voxels)
+        rows, refused = [], []
+        for region in spec.regions.regions:
+            extent = joined(extents, (scheme.labels[member] for member in region.members))
+            if region.name in features:
+                rows.append(RegionRow(region.name, extent.voxels, extent.voxels * mask.voxel_volume_ml, features[region.name]))
+            elif region.name not in absent:
+                refused.append(f"region {region.name} of mask {scan.mask}: {refusal(extent)}")
+        if refused and not rows:
             raise EmptyRegionError("; ".join(refused))
-    return Measurement(original, Grid(image.size, image.spacing_mm), rows, tuple(findings), refused)
-
-
-def count_labels(labels: NDArray[np.integer]) -> dict[int, int]:
-    """Voxels of every label but the background, by label number."""
-    if labels.dtype.itemsize <= 2:
-        counts = np.bincount(labels.ravel())
-        found = np.flatnonzero(counts)
-        pairs = zip(found.tolist(), counts[found].tolist(), strict=True)
-    else:
-        numbers, each = np.unique(labels, return_counts=True)
-        pairs = zip(numbers.tolist(), each.tolist(), strict=True)
-    return {number: count for number, count in pairs if number}
-
-
-def _rows(
-    features: dict[str, dict[str, float]], mask: Volume, spec: ExtractionSpec, scheme: LabelScheme
-) -> tuple[RegionRow, ...]:
-    rows = []
-    for region in spec.regions.regions:
-        if region.name in features:
-            voxels = int(region_mask(mask.voxels, region, scheme).sum())
-            rows.append(RegionRow(region.name, voxels, voxels * mask.voxel_volume_ml, features[region.name]))
-    return tuple(rows)
-
-
-def _refused(scan: Scan, mask: Volume, spec: ExtractionSpec, scheme: LabelScheme, settled: set[str]) -> tuple[str, ...]:
-    """Why regions that the mask has voxels of were not measured."""
-    return tuple(
-        f"region {region.name} of mask {scan.mask}: {refusal(region_mask(mask.voxels, region, scheme))}"
-        for region in spec.regions.regions
-        if region.name not in settled
-    )
+    return Measurement(original, Grid(image.size, image.spacing_mm), tuple(rows), tuple(findings), tuple(refused))
 
 
 def _check_unchanged(scan: Scan, *before: FileHash | None) -> None:
     """A file that is replaced while it is read would be stored under the digest of another content."""
     for path, digest in zip((scan.image, scan.mask), before, strict=True):
-        if path and digest and path.stat().st_mtime_ns != digest.mtime_ns:
+        if path and (digest is None or stat(path) != (digest.bytes, digest.mtime_ns)):
             raise VolumeError(f"{path}: expected the file to stay as it is while it is measured, it was changed")

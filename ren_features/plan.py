@@ -40,8 +40,9 @@ def make_plan(connection: Connection, cohort: Cohort, spec_id: str, *, retry_fai
         ).fetchall()
     }
     known = {row[0]: FileHash(*row) for row in connection.execute("FROM file_hashes").fetchall()}
-    plan = Plan([scan for scan in cohort.scans if scan.scan_id not in {*stored, *failed}])
-    for scan, image, mask in _hashed((scan for scan in cohort.scans if scan.scan_id in {*stored, *failed}), known):
+    seen = {*stored, *failed}
+    plan = Plan([scan for scan in cohort.scans if scan.scan_id not in seen])
+    for scan, image, mask in _hashed([scan for scan in cohort.scans if scan.scan_id in seen], known):
         plan.files += [file for file in (image, mask) if file and known.get(file.path) != file]
         now = Fingerprint.of(scan, image, mask)
         if failed.get(scan.scan_id) == now:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ren_features.extents import Extent
 from ren_features.regions import LabelScheme, RegionSet
 
 
@@ -19,17 +20,17 @@ class Finding:
     message: str
 
 
-def missing_structures(voxels_per_label: Mapping[int, int], regions: RegionSet, scheme: LabelScheme) -> list[Finding]:
+def missing_structures(extents: Mapping[int, Extent], regions: RegionSet, scheme: LabelScheme) -> list[Finding]:
     """Regions of which the mask lacks some or all structures, as after a lobectomy.
 
     Parameters
     ----------
-    voxels_per_label : mapping of int to int
-        Label number -> voxels in the mask as it was given.
+    extents : mapping of int to Extent
+        Label number -> its voxels in the mask as it was given.
     """
     findings = []
     for region in regions.regions:
-        missing = sorted(member for member in region.members if not voxels_per_label.get(scheme.labels[member]))
+        missing = sorted(member for member in region.members if scheme.labels[member] not in extents)
         absent = len(missing) == len(region.members)
         if absent:
             findings.append(

@@ -7,17 +7,17 @@ REN's seven are the five lobes and the two lungs. Other sets (one lung, lung thi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-import yaml
-from numpy.typing import NDArray
-
 import data_catalog
 from ren_features.errors import LabelError, SpecError
+from ren_features.yaml_file import mapping, read_yaml, refuse_unknown
+
+MOST_SHOWN = 8
+"""Unknown labels that a message lists."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class LabelScheme:
     """
 
     name: str
-    labels: Mapping[str, int]
+    labels: Mapping[str, int] = field(hash=False)
 
     def __post_init__(self) -> None:
         numbers = list(self.labels.values())
@@ -70,7 +70,8 @@ class LabelScheme:
         known = set(self.labels.values())
         unknown = {number: count for number, count in voxels_per_label.items() if number not in known}
         if unknown:
-            found = ", ".join(f"label {number} on {count} voxels" for number, count in unknown.items())
+            shown = [f"label {number} on {count} voxels" for number, count in unknown.items()]
+            found = ", ".join(shown[:MOST_SHOWN]) + (f" and {len(shown) - MOST_SHOWN} more" if len(shown) > MOST_SHOWN else "")
             expected = ", ".join(f"{structure} {number}" for structure, number in self.labels.items())
             raise LabelError(f"{where}: expected the labels of scheme {self.name} ({expected}), got {found}")
 
@@ -135,27 +136,18 @@ class RegionSet:
             regions:                         regions:
               RIGHT: [1]                       UPPER: [LUL, RUL]
         """
-        try:
-            content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise SpecError(f"region set {path}: expected a readable YAML file, got {error}") from error
-        return cls.from_dict(content, where=str(path))
+        return cls.from_dict(read_yaml(Path(path), "region set"), where=f"region set {path}")
 
     @classmethod
     def from_dict(cls, content: Any, *, where: str = "region set") -> RegionSet:
         """Build from the content of such a file: keys `name`, `regions`, and optional `labels` (structure -> number)."""
-        if not isinstance(content, dict) or not isinstance(content.get("regions"), dict):
-            raise SpecError(f"{where}: expected `regions:` with one list of structures or labels a region, got {content!r}")
-        unknown = set(content) - {"name", "regions", "labels", "descriptions"}
-        if unknown:
-            raise SpecError(f"{where}: expected the keys name, regions, labels, descriptions; got {sorted(map(str, unknown))}")
-        labels: dict[str, int] = dict(content.get("labels") or {})
-        regions = tuple(
-            Region(str(name), _members(members, labels, f"{where}: region {name}"))
-            for name, members in content["regions"].items()
-        )
-        name = str(content.get("name") or "own")
-        return cls(name, regions, LabelScheme(name, labels) if labels else None)
+        fields = mapping(content, where)
+        refuse_unknown(fields, ("name", "regions", "labels", "descriptions"), where)
+        labels: dict[str, Any] = mapping(fields.get("labels"), f"{where}: labels")
+        regions = mapping(fields.get("regions"), f"{where}: regions").items()
+        built = tuple(Region(name, _members(members, labels, f"{where}: region {name}")) for name, members in regions)
+        name = str(fields.get("name") or "own")
+        return cls(name, built, LabelScheme(name, labels) if labels else None)
 
     def as_dict(self) -> dict[str, Any]:
         """Content that `from_dict` reads back; the same for equal sets."""
@@ -200,21 +192,6 @@ def _named_scheme(name: str, where: str) -> LabelScheme:
     if name not in LABEL_SCHEMES:
         raise LabelError(f"{where}: expected a mask_scheme, one of {', '.join(LABEL_SCHEMES)}; got {name}")
     return LABEL_SCHEMES[name]
-
-
-def region_mask(labels: NDArray[Any], region: Region, scheme: LabelScheme) -> NDArray[np.bool_]:
-    """Voxels of a region.
-
-    Parameters
-    ----------
-    labels : ndarray of int, shape (z, y, x)
-        Label map in the numbers of `scheme`.
-
-    Returns
-    -------
-    ndarray of bool, shape (z, y, x)
-    """
-    return np.isin(labels, [scheme.labels[member] for member in region.members])
 
 
 LABEL_SCHEMES: Mapping[str, LabelScheme] = {

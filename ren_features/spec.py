@@ -14,7 +14,7 @@ import data_catalog
 from ren_features.errors import SpecError
 from ren_features.regions import REN_REGIONS, RegionSet
 
-ENGINE_VERSIONS = {"pyradiomics": "3.0.1"}
+ENGINE_VERSIONS = {"fast": "1", "pyradiomics": "3.0.1"}
 """Engines by name, with the version of the definitions that each computes."""
 
 PREPROCESSING_VERSION = 1
@@ -49,14 +49,14 @@ class ExtractionSpec:
         For an unknown engine, family or feature, and for a spacing or width that is not positive.
     """
 
-    engine: str = "pyradiomics"
+    engine: str = "fast"
     spacing_mm: Spacing | float | None = 1.0
     bin_width: float = 25.0
     regions: RegionSet = REN_REGIONS
     features: tuple[str, ...] = FAMILIES
 
     def __post_init__(self) -> None:
-        if self.engine not in ENGINE_VERSIONS:
+        if not isinstance(self.engine, str) or self.engine not in ENGINE_VERSIONS:
             raise SpecError(f"engine: expected one of {', '.join(ENGINE_VERSIONS)}, got {self.engine!r}")
         object.__setattr__(self, "spacing_mm", _spacing(self.spacing_mm))
         object.__setattr__(self, "bin_width", _positive("bin_width", self.bin_width))

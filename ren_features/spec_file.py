@@ -8,7 +8,8 @@ The short form has the names of `ExtractionSpec`::
     regions: right_lung.yaml # or the content of such a file
 
 A PyRadiomics file (`setting`, `imageType`, `featureClass`; PyRadiomics documentation, "Parameter File") is honoured or refused:
-a key that would not change what is computed here as it does there is an error that names it.
+a key that would not change what is computed here as it does there is an error that names it. One thing differs:
+`resampledPixelSpacing` resamples on this software's grid, centred on the scan, not on PyRadiomics', which begins at the region.
 """
 
 from __future__ import annotations
@@ -16,11 +17,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ren_features.errors import SpecError
 from ren_features.regions import RegionSet
 from ren_features.spec import FAMILIES, ExtractionSpec
+from ren_features.yaml_file import mapping, names, read_yaml, refuse_unknown
 
 SHORT_KEYS = {"engine", "spacing_mm", "bin_width", "regions", "features"}
 PYRADIOMICS_KEYS = {"setting", "imageType", "featureClass"}
@@ -51,66 +51,50 @@ def read_spec(path: str | Path) -> ExtractionSpec:
     SpecError
         Naming the file and every key that would not be honoured.
     """
+    path = Path(path)
+    content = mapping(read_yaml(path, "spec"), f"spec {path}")
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SpecError(f"spec {path}: expected a readable YAML file, got {error}") from error
-    if not isinstance(content, dict):
-        raise SpecError(f"spec {path}: expected keys such as spacing_mm, got {content!r}")
-    try:
-        fields = _from_pyradiomics(content) if PYRADIOMICS_KEYS & set(content) else _from_short_form(content, Path(path).parent)
+        fields = _from_pyradiomics(content) if PYRADIOMICS_KEYS & set(content) else _from_short_form(content, path.parent)
         return ExtractionSpec(**fields)
     except SpecError as error:
         raise SpecError(f"spec {path}: {error}") from error
 
 
-def _refuse(unknown: set[Any], known: set[str]) -> None:
-    if unknown:
-        raise SpecError(
-            f"keys that would not be honoured: {', '.join(sorted(map(str, unknown)))}; expected {', '.join(sorted(known))}"
-        )
-
-
 def _from_short_form(content: dict[str, Any], folder: Path) -> dict[str, Any]:
-    _refuse(set(content) - SHORT_KEYS, SHORT_KEYS)
+    refuse_unknown(content, SHORT_KEYS, "spec")
     fields = dict(content)
-    if "regions" in fields:
-        regions = fields["regions"]
-        fields["regions"] = (
-            RegionSet.from_yaml(folder / regions) if isinstance(regions, str) else RegionSet.from_dict(regions, where="regions")
-        )
+    if "features" in fields:
+        fields["features"] = tuple(names(fields["features"], "features"))
+    if isinstance(fields.get("regions"), str):
+        fields["regions"] = RegionSet.from_yaml(folder / fields["regions"])
+    elif "regions" in fields:
+        fields["regions"] = RegionSet.from_dict(fields["regions"], where="regions")
     return fields
 
 
 def _from_pyradiomics(content: dict[str, Any]) -> dict[str, Any]:
-    _refuse(set(content) - PYRADIOMICS_KEYS, PYRADIOMICS_KEYS)
-    _check_image_types(content.get("imageType") or {"Original": None})
-    settings = dict(content.get("setting") or {})
+    refuse_unknown(content, PYRADIOMICS_KEYS, "parameter file")
+    _check_image_types(content.get("imageType"))
+    settings = mapping(content.get("setting"), "setting")
+    refuse_unknown(settings, {"binWidth", "resampledPixelSpacing", *FIXED_SETTINGS}, "setting")
+    _check_fixed({key: value for key, value in settings.items() if key in FIXED_SETTINGS})
     # PyRadiomics without a spacing keeps the grid, and takes its own defaults for all else.
-    fields: dict[str, Any] = {"spacing_mm": None}
-    if settings.get("resampledPixelSpacing") is not None:
-        fields["spacing_mm"] = _reversed_axes(settings["resampledPixelSpacing"])
+    fields: dict[str, Any] = {"spacing_mm": _reversed_axes(settings.get("resampledPixelSpacing"))}
     if "binWidth" in settings:
         fields["bin_width"] = settings["binWidth"]
-    _check_fixed({key: value for key, value in settings.items() if key not in ("resampledPixelSpacing", "binWidth")})
     if content.get("featureClass"):
-        fields["features"] = _features(content["featureClass"])
+        fields["features"] = _features(mapping(content["featureClass"], "featureClass"))
     return fields
 
 
-def _check_image_types(image_types: Any) -> None:
-    unknown = {f"imageType {name}" for name in image_types if name != "Original"}
-    _refuse(
-        unknown | {f"imageType Original: {key}" for key in (image_types.get("Original") or {})},
-        {"imageType: {Original: {}}"},
-    )
+def _check_image_types(content: Any) -> None:
+    image_types = mapping(content, "imageType")
+    refuse_unknown(image_types, {"Original"}, "imageType")
+    refuse_unknown(mapping(image_types.get("Original"), "imageType Original"), (), "imageType Original")
 
 
 def _check_fixed(settings: dict[str, Any]) -> None:
-    _refuse(
-        {f"setting {key}" for key in settings if key not in FIXED_SETTINGS},
-        {"binWidth", "resampledPixelSpacing", *FIXED_SETTINGS},
-    )
+    """Refuse what is always done otherwise here."""
     other = [
         f"setting {key}: expected {FIXED_SETTINGS[key]!r}, got {value!r}"
         for key, value in settings.items()
@@ -125,11 +109,10 @@ def _reversed_axes(spacing: Any) -> Any:
     return spacing[::-1] if isinstance(spacing, list) else spacing
 
 
-def _features(classes: dict[str, Any]) -> list[str]:
+def _features(classes: dict[str, Any]) -> tuple[str, ...]:
     """Names for PyRadiomics' `featureClass`: a family without a list means all of it."""
-    _refuse({f"featureClass {family}" for family in classes if family not in FAMILIES}, set(FAMILIES))
-    return [
-        name
-        for family, names in classes.items()
-        for name in ([f"original_{family}_{short}" for short in names] if names else [family])
-    ]
+    refuse_unknown(classes, FAMILIES, "featureClass")
+    chosen: list[str] = []
+    for family, listed in classes.items():
+        chosen += [f"original_{family}_{short}" for short in names(listed, f"featureClass {family}")] if listed else [family]
+    return tuple(chosen)

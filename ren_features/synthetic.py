@@ -104,8 +104,8 @@ def write_cohort(folder: Path, *, patients: int, seed: int, size: tuple[int, int
     CohortError
         When the folder holds files already, or cannot be written.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise CohortError(f"{folder}: expected a new or empty folder, it holds files")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise CohortError(f"{folder}: expected a new or empty folder, it is a file or holds files")
     rows = []
     for patient in range(patients):
         rng = np.random.default_rng([seed, patient])

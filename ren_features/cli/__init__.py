@@ -6,6 +6,7 @@ Imports of the library stand inside the commands, so that `--help` answers at on
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -29,6 +30,24 @@ for command in (
     reading.export,
 ):
     app.command()(command)
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"ren-features {version('ren-toolkit')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Chest CT and lobe masks become rows of one DuckDB file."""
 
 
 def main() -> None:

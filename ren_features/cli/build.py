@@ -48,9 +48,11 @@ def build(
 def _print(summary: Summary, store: Path) -> None:
     for scan, failure in summary.failed:
         typer.echo(f"failed  {scan.scan_id} ({failure.stage}): {failure.message}")
+    stored = {scan.scan_id for scan in summary.stored}
+    partly = sum(scan.scan_id in stored for scan, _ in summary.failed)
     typer.echo(
-        f"{store}: {len(summary.stored)} scans stored, {len(summary.already_done)} already done, "
-        f"{len(summary.failed)} failed, in {summary.seconds:.1f} s"
+        f"{store}: {len(stored)} scans stored{f' ({partly} of them without some regions)' if partly else ''}, "
+        f"{len(summary.already_done)} already done, {len(summary.failed) - partly} failed, in {summary.seconds:.1f} s"
     )
     if summary.interrupted:
         typer.echo(f"Interrupted with {summary.left} scans left. What is stored stays: run the same command again to go on.")

@@ -24,6 +24,8 @@ def manifest(
         Path | None,
         typer.Option(help="Table (CSV or Parquet) with scan_id or patient_id and more columns to join.", show_default=False),
     ] = None,
+    *,
+    patient_prefix: Annotated[bool, typer.Option("--patient-prefix", help="Make scan ids <patient>_<file name>.")] = False,
 ) -> None:
     """Write a manifest of a folder of scans.
 
@@ -31,7 +33,7 @@ def manifest(
     """
     from ren_features.manifest import write_manifest
 
-    written = write_manifest(folder, output, masks=masks, mask_scheme=mask_scheme, labels=labels)
+    written = write_manifest(folder, output, masks=masks, mask_scheme=mask_scheme, labels=labels, patient_prefix=patient_prefix)
     for note in written.notes:
         typer.echo(f"note: {note}", err=True)
     typer.echo(f"{output}: {len(written.cohort.scans)} scans of {len(written.cohort.patients)} patients")

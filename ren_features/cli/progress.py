@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.console import Console
 from rich.progress import (
@@ -47,7 +47,7 @@ def listener() -> Iterator[Listener]:
 
 
 class Lines:
-    """One line for each scan, for logs."""
+    """One line for each scan, for logs. A reader of the log that goes away does not stop the build."""
 
     def __init__(self) -> None:
         self.total, self.count, self.start = 0, 0, time.monotonic()
@@ -55,17 +55,16 @@ class Lines:
     def planned(self, plan: Plan) -> None:
         """Say what there is to do."""
         self.total = len(plan.todo)
-        print(
-            f"{len(plan.todo)} scans to measure, {len(plan.done)} already done, {len(plan.failed_before)} failed before",
-            file=sys.stderr,
-            flush=True,
-        )
+        self._print(f"{len(plan.todo)} scans to measure, {len(plan.done)} already done, {len(plan.failed_before)} failed before")
 
     def finished(self, outcome: Outcome) -> None:
         """Say what became of a scan."""
         self.count += 1
-        seconds = time.monotonic() - self.start
-        print(f"[{self.count}/{self.total}] {_line(outcome)}, {seconds:.0f} s so far", file=sys.stderr, flush=True)
+        self._print(f"[{self.count}/{self.total}] {_line(outcome)}, {time.monotonic() - self.start:.0f} s so far")
+
+    def _print(self, line: str) -> None:
+        with suppress(BrokenPipeError):
+            print(line, file=sys.stderr, flush=True)
 
 
 class Bar:

@@ -28,10 +28,11 @@ class Format(StrEnum):
 def query(
     sql: Annotated[str, typer.Argument(help="A query in DuckDB's SQL.", show_default=False)],
     store: Store,
-    form: Annotated[Format, typer.Option("--format", help="How to write the answer.")] = Format.table,
+    form: Annotated[
+        Format | None, typer.Option("--format", help="By default that of the output file, else a table.", show_default=False)
+    ] = None,
     output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="File to write; by default standard output.", show_default=False),
+        Path | None, typer.Option("--output", "-o", help="File to write; by default standard output.", show_default=False)
     ] = None,
 ) -> None:
     """Answer a query; the store is read-only and no other file can be reached.
@@ -41,9 +42,12 @@ def query(
     from ren_features.cli.tables import frame_bytes
     from ren_features.store import FeatureStore
 
+    if output and output.exists() and output.samefile(store):
+        raise StoreError(f"{output}: expected a file to write the answer to, got the store")
     with FeatureStore(store, external_access=False) as opened:
         answer = opened.sql(sql)
-    content = frame_bytes(answer, form.value)
+    named = output.suffix.removeprefix(".") if output else ""
+    content = frame_bytes(answer, (form or (Format(named) if named in Format.__members__ else Format.table)).value)
     if output is None:
         sys.stdout.buffer.write(content)
         return

@@ -16,7 +16,7 @@ def frame_bytes(frame: pl.DataFrame, form: str) -> bytes:
     if form == "csv":
         _flat(frame).write_csv(buffer)
     elif form == "json":
-        frame.write_json(buffer)
+        frame.with_columns(pl.col(pl.Binary).bin.encode("hex")).write_json(buffer)
         buffer.write(b"\n")
     else:
         frame.write_parquet(buffer)
@@ -40,7 +40,8 @@ def frame_text(frame: pl.DataFrame) -> str:
 
 
 def _flat(frame: pl.DataFrame) -> pl.DataFrame:
-    """Lists and structs as JSON text: CSV has no nested values."""
+    """Lists and structs as JSON text, bytes as hexadecimal digits: CSV has neither."""
+    frame = frame.with_columns(pl.col(pl.Binary).bin.encode("hex"))
     nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
     return frame.with_columns(
         pl.Series(

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Protocol, cast
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ren_features.errors import GeometryError, SpecError
-from ren_features.regions import LUNGMASK, REN_REGIONS, LabelScheme, RegionSet, region_mask
+from ren_features.extents import Extent, as_labels, joined, label_extents
+from ren_features.regions import LUNGMASK, LabelScheme, RegionSet
 from ren_features.spec import ENGINE_VERSIONS, ExtractionSpec, Spacing
-from ren_features.volume import bounding_box
 
 Features = dict[str, float]
 
@@ -27,12 +26,13 @@ class Engine(Protocol):
     def measure(
         self,
         image: NDArray[Any],
-        masks: Mapping[str, NDArray[np.bool_]],
+        labels: NDArray[Any],
+        regions: Mapping[str, tuple[int, ...]],
         spacing_mm: Spacing,
         spec: ExtractionSpec,
         threads: int | None,
     ) -> dict[str, Features]:
-        """Features of every mask; the masks have been found large enough."""
+        """Features of regions, each given by its label numbers and found large enough."""
         ...
 
 
@@ -41,7 +41,7 @@ def extract(
     labels: NDArray[Any],
     spacing_mm: Spacing,
     *,
-    regions: RegionSet = REN_REGIONS,
+    regions: RegionSet | None = None,
     scheme: LabelScheme = LUNGMASK,
     spec: ExtractionSpec | None = None,
     engine: str | None = None,
@@ -52,21 +52,21 @@ def extract(
     Parameters
     ----------
     image : ndarray of int or float, shape (z, y, x), HU
-        Taken as it is: resampling is `ren_features.volume`'s work.
+        Taken as it is: `spec.spacing_mm` is for `ren_features.resampling`, and not applied here.
     labels : ndarray of int, shape (z, y, x)
         Label map in the numbers of `scheme`.
     spacing_mm : tuple of float (z, y, x)
         Distance of voxel centres.
-    regions : RegionSet
-        Regions to measure; takes the place of the spec's.
+    regions : RegionSet, optional
+        Takes the place of the spec's, which are REN's by default.
     scheme : LabelScheme
         Label number of each structure.
     spec : ExtractionSpec, optional
-        Bin width and features; by default REN's.
+        Bin width, features and regions; by default REN's.
     engine : str, optional
         Takes the place of the spec's.
     threads : int, optional
-        Threads that an engine may use; None leaves it to the engine. The reference engine uses one.
+        Threads that an engine may use; None leaves it to the engine. No value depends on it; the reference engine uses one.
 
     Returns
     -------
@@ -77,6 +77,8 @@ def extract(
     ------
     GeometryError
         When image and labels differ in shape, or are not three-dimensional.
+    VolumeError
+        When labels are not whole numbers from 0 to 65535.
 
     References
     ----------
@@ -85,21 +87,25 @@ def extract(
     if image.ndim != 3 or image.shape != labels.shape:
         raise GeometryError(f"expected image and labels of one shape (z, y, x), got {image.shape} and {labels.shape}")
     spec = spec or ExtractionSpec()
-    masks = {region.name: region_mask(labels, region, scheme) for region in regions.regions}
-    measurable = {name: mask for name, mask in masks.items() if refusal(mask) is None}
-    return load_engine(engine or spec.engine).measure(image, measurable, spacing_mm, spec, threads)
+    labels = as_labels(labels)
+    extents = label_extents(labels)
+    members = {
+        region.name: tuple(sorted(scheme.labels[member] for member in region.members))
+        for region in (regions or spec.regions).regions
+    }
+    measurable = {name: numbers for name, numbers in members.items() if refusal(joined(extents, numbers)) is None}
+    return load_engine(engine or spec.engine).measure(image, labels, measurable, spacing_mm, spec, threads)
 
 
-def refusal(mask: NDArray[np.bool_]) -> str | None:
-    """Why a region cannot be measured, or None when it can.
+def refusal(extent: Extent) -> str | None:
+    """Why a region of this extent cannot be measured, or None when it can.
 
     As in PyRadiomics (`minimumROIDimensions` 2), a region must extend over two voxels along at least two axes:
     a voxel or a line has no texture and no surface.
     """
-    extents = [axis.stop - axis.start for axis in bounding_box(mask)] if mask.any() else [0, 0, 0]
-    if sum(extent > 1 for extent in extents) >= 2:
+    if sum(length > 1 for length in extent.size) >= 2:
         return None
-    return f"expected voxels along at least two axes, got {int(mask.sum())} voxels of extent {tuple(extents)} (z, y, x)"
+    return f"expected voxels along at least two axes, got {extent.voxels} voxels of extent {extent.size} (z, y, x)"
 
 
 def load_engine(name: str) -> Engine:

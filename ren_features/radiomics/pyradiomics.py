@@ -21,18 +21,20 @@ MARGIN = 1
 
 def measure(
     image: NDArray[Any],
-    masks: Mapping[str, NDArray[np.bool_]],
+    labels: NDArray[Any],
+    regions: Mapping[str, tuple[int, ...]],
     spacing_mm: Spacing,
     spec: ExtractionSpec,
     threads: int | None = None,  # noqa: ARG001 - every engine is called alike
 ) -> dict[str, dict[str, float]]:
-    """PyRadiomics' features of every mask.
+    """PyRadiomics' features of every region.
 
     Parameters
     ----------
     image : ndarray, shape (z, y, x), HU
-    masks : mapping of str to ndarray of bool, shape (z, y, x)
-        By region; PyRadiomics must accept each (`ren_features.radiomics.refusal`).
+    labels : ndarray of int, shape (z, y, x)
+    regions : mapping of str to tuple of int
+        Region -> its label numbers; PyRadiomics must accept each (`ren_features.radiomics.refusal`).
     spacing_mm : tuple of float (z, y, x)
     spec : ExtractionSpec
         Bin width and features.
@@ -49,7 +51,7 @@ def measure(
     van Griethuysen et al., Cancer Res 77 (2017) e104.
     """
     extractor = _extractor(spec)
-    return {region: _execute(extractor, image, mask, spacing_mm) for region, mask in masks.items()}
+    return {name: _execute(extractor, image, np.isin(labels, numbers), spacing_mm) for name, numbers in regions.items()}
 
 
 def _extractor(spec: ExtractionSpec) -> Any:

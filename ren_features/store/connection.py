@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def connect_to_read(path: Path, *, external_access: bool = True) -> Connection:
     StoreError
         When the file is absent, no store, locked by a writer, or of a newer schema.
     """
-    if not path.is_file():
+    if not _exists(path):
         raise StoreError(f"store {path}: expected a file, found none; `ren-features build` makes it")
     connection = _connect(path, read_only=True, config={} if external_access else NO_EXTERNAL_ACCESS)
     with _closed_on_error(connection):
@@ -53,12 +54,13 @@ def connect_to_write(path: Path) -> Connection:
     StoreError
         When the folder is absent or not writable, another process has the file, or it is no store or of a newer schema.
     """
-    if not path.exists():
+    if not _exists(path):
         _create(path)
     connection = _connect(path, read_only=False)
     with _closed_on_error(connection):
         if needs_migration(connection, path):
-            migrate(connection)
+            with transaction(connection):
+                migrate(connection)
     return connection
 
 
@@ -72,6 +74,10 @@ def transaction(connection: Connection) -> Iterator[None]:
     except duckdb.Error as error:
         _roll_back(connection)
         raise StoreError(f"the store could not be written: {error}") from error
+    except RuntimeError as error:
+        _roll_back(connection)
+        # So DuckDB calls a Ctrl-C that reaches it.
+        raise (KeyboardInterrupt() if "interrupt" in str(error).lower() else error) from error
     except BaseException:
         _roll_back(connection)
         raise
@@ -80,9 +86,16 @@ def transaction(connection: Connection) -> Iterator[None]:
 def _roll_back(connection: Connection) -> None:
     try:
         connection.execute("ROLLBACK")
-    except duckdb.Error:
+    except (duckdb.Error, RuntimeError):
         # The transaction is gone already: after a full disk DuckDB ends it, and reads its log when the file is next opened.
         return
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise StoreError(f"store {path}: {error}") from error
 
 
 def _connect(path: Path, *, read_only: bool, config: dict[str, Any] | None = None) -> Connection:
@@ -102,13 +115,23 @@ def _closed_on_error(connection: Connection) -> Iterator[None]:
 
 
 def _create(path: Path) -> None:
-    """Make the whole store beside its place and move it there, so that a kill never leaves half of one."""
-    unfinished = path.with_name(f"{path.name}.new")
-    for leftover in (unfinished, unfinished.with_name(f"{unfinished.name}.wal")):
-        try:
-            leftover.unlink(missing_ok=True)
-        except OSError as error:
-            raise StoreError(f"store {path}: expected a folder that can be written, got {error}") from error
-    with _connect(unfinished, read_only=False) as connection:
-        create_schema(connection)
-    unfinished.replace(path)
+    """Make the whole store beside its place and link it there, so that a kill never leaves half of one.
+
+    Of two processes that make the same store at once, one links and the other opens what it finds.
+    """
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    log = draft.with_name(f"{draft.name}.wal")
+    try:
+        with _connect(draft, read_only=False) as connection, transaction(connection):
+            create_schema(connection)
+        if log.exists():
+            # A full disk swallows the checkpoint on closing: the tables are in the log, not in the file.
+            raise StoreError(f"store {path}: could not be made: its file could not be written whole; is the disk full?")
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    except (OSError, duckdb.Error) as error:
+        raise StoreError(f"store {path}: could not be made: {error}") from error
+    finally:
+        for leftover in (draft, log):
+            with suppress(OSError):
+                leftover.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Self
 import duckdb
 import numpy as np
 import polars as pl
+import pyarrow as pa
 from numpy.typing import NDArray
 
 import data_catalog
@@ -34,6 +35,10 @@ class Matrix(NamedTuple):
     scan_ids: NDArray[np.str_]
     patient_ids: NDArray[np.str_]
     feature_names: tuple[str, ...]
+
+
+def _is_whole(kind: pl.DataType) -> bool:
+    return isinstance(kind, pl.Decimal) and kind.scale == 0
 
 
 class FeatureStore:
@@ -87,7 +92,14 @@ class FeatureStore:
             frame: pl.DataFrame = pl.DataFrame() if relation is None else relation.pl()
         except duckdb.Error as error:
             raise StoreError(str(error)) from error
-        return frame
+        except (pa.ArrowException, pl.exceptions.PolarsError, NotImplementedError) as error:
+            raise StoreError(
+                f"the answer has a column of a type without a counterpart in polars: cast it to VARCHAR ({error})"
+            ) from error
+        # Sums of whole numbers are DuckDB's HUGEINT, which arrives as a decimal.
+        return frame.with_columns(
+            pl.col(name).cast(pl.Int64, strict=False) for name, kind in frame.schema.items() if _is_whole(kind)
+        )
 
     @property
     def tables(self) -> tuple[str, ...]:

@@ -21,8 +21,7 @@ def schema_version(migrations: Traversable = MIGRATIONS) -> int:
 
 
 def create_schema(connection: duckdb.DuckDBPyConnection) -> None:
-    """Tables, the feature dictionary and the views of a new store, in one transaction."""
-    connection.execute("BEGIN")
+    """Tables, the feature dictionary and the views of a new store, within the caller's transaction."""
     connection.execute(files(__package__).joinpath("schema.sql").read_text(encoding="utf-8"))
     connection.execute("INSERT INTO schema_version VALUES (?)", [schema_version()])
     rows = [
@@ -31,7 +30,6 @@ def create_schema(connection: duckdb.DuckDBPyConnection) -> None:
     ]
     connection.executemany("INSERT INTO features VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
     create_views(connection)
-    connection.execute("COMMIT")
 
 
 def needs_migration(connection: duckdb.DuckDBPyConnection, path: Path, migrations: Traversable = MIGRATIONS) -> bool:
@@ -54,22 +52,20 @@ def needs_migration(connection: duckdb.DuckDBPyConnection, path: Path, migration
 
 
 def migrate(connection: duckdb.DuckDBPyConnection, migrations: Traversable = MIGRATIONS) -> None:
-    """Run every migration that the store lacks, in order, in one transaction."""
+    """Run every migration that the store lacks, in order, within the caller's transaction."""
     found = _version(connection)
-    connection.execute("BEGIN")
     for version, script in sorted(_scripts(migrations).items()):
         if version > found:
             connection.execute(script.read_text(encoding="utf-8"))
             connection.execute("UPDATE schema_version SET version = ?", [version])
     create_views(connection)
-    connection.execute("COMMIT")
 
 
 def create_views(connection: duckdb.DuckDBPyConnection) -> None:
     """Views over whatever tasks the store has labels for; made anew whenever labels change."""
     connection.execute("""
         CREATE OR REPLACE VIEW latest_spec AS
-        SELECT spec_id FROM runs WHERE spec_id IN (SELECT spec_id FROM radiomics) ORDER BY started_at DESC, run_id DESC LIMIT 1
+        SELECT spec_id FROM runs WHERE run_id IN (SELECT run_id FROM radiomics) ORDER BY started_at DESC, run_id DESC LIMIT 1
     """)
     connection.execute("""
         CREATE OR REPLACE VIEW radiomics_long AS

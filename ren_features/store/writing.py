@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
 import data_catalog
-from ren_features.cohort import Cohort
+from ren_features.cohort import Cohort, Scan
 from ren_features.errors import CohortError, StoreError
-from ren_features.fingerprint import FileHash
-from ren_features.measurement import Failure, Measurement, Outcome
+from ren_features.fingerprint import FileHash, Fingerprint
+from ren_features.measurement import Measurement, Outcome
 from ren_features.provenance import Run
 from ren_features.regions import RegionSet
 from ren_features.spec import ExtractionSpec
 from ren_features.store.connection import Connection, transaction
 from ren_features.store.schema import create_views
+
+Row = dict[str, Any]
+
+BATCH = 500
 
 
 def write_run(connection: Connection, run: Run, spec: ExtractionSpec) -> None:
@@ -28,18 +34,14 @@ def write_run(connection: Connection, run: Run, spec: ExtractionSpec) -> None:
     StoreError
         When the store knows a region of the same name that is made of other structures.
     """
+    settings = spec.settings
     with transaction(connection):
         connection.execute("UPDATE runs SET status = 'killed' WHERE status = 'running'")
-        settings = spec.settings
-        connection.execute(
-            "INSERT OR IGNORE INTO specs VALUES (?, ?, ?, ?)",
-            [spec.spec_id, settings["engine"], settings["engine_version"], json.dumps(settings)],
-        )
+        row = {"spec_id": spec.spec_id, "engine": settings["engine"], "engine_version": settings["engine_version"]}
+        _insert(connection, "specs", [{**row, "settings": json.dumps(settings)}], or_what="IGNORE")
         _write_regions(connection, spec.regions)
-        connection.execute(
-            "INSERT INTO runs VALUES (?, ?, ?, ?, NULL, 'running', ?, ?, ?)",
-            [run.run_id, run.command, spec.spec_id, run.started_at, run.git_commit, run.host, json.dumps(run.packages)],
-        )
+        facts = {**asdict(run), "packages": json.dumps(run.packages), "spec_id": spec.spec_id, "status": "running"}
+        _insert(connection, "runs", [facts])
 
 
 def finish_run(connection: Connection, run_id: str, status: str) -> None:
@@ -68,109 +70,99 @@ def write_cohort(connection: Connection, cohort: Cohort) -> None:
                 for scan in moved
             )
         )
-    scans = [
-        [
-            s.scan_id,
-            s.patient_id,
-            str(s.image),
-            str(s.mask) if s.mask else None,
-            s.mask_scheme,
-            s.scan_date,
-            json.dumps(dict(s.attributes)),
-        ]
-        for s in cohort.scans
+    labels = [
+        {"scan_id": scan_id, "task": task, "value": value}
+        for task, values in cohort.labels.items()
+        for scan_id, value in values.items()
     ]
-    labels = [[scan_id, task, value] for task, values in cohort.labels.items() for scan_id, value in values.items()]
-    listed = [[scan.scan_id, task] for task in cohort.labels for scan in cohort.scans]
     with transaction(connection):
-        _many(connection, "INSERT OR IGNORE INTO patients VALUES (?)", [[patient] for patient in cohort.patients])
-        _many(connection, "INSERT OR REPLACE INTO scans VALUES (?, ?, ?, ?, ?, ?, ?)", scans)
-        _many(connection, "DELETE FROM labels WHERE scan_id = ? AND task = ?", listed)
-        _many(connection, "INSERT INTO labels VALUES (?, ?, ?)", labels)
+        _insert(connection, "patients", [{"patient_id": patient} for patient in cohort.patients], or_what="IGNORE")
+        _insert(connection, "scans", [_scan_row(scan) for scan in cohort.scans], or_what="REPLACE")
+        listed = [[scan.scan_id for scan in cohort.scans], list(cohort.labels)]
+        connection.execute("DELETE FROM labels WHERE list_contains(?, scan_id) AND list_contains(?, task)", listed)
+        _insert(connection, "labels", labels)
         create_views(connection)
+
+
+def _scan_row(scan: Scan) -> Row:
+    return {
+        "scan_id": scan.scan_id,
+        "patient_id": scan.patient_id,
+        "image": str(scan.image),
+        "mask": str(scan.mask) if scan.mask else None,
+        "mask_scheme": scan.mask_scheme,
+        "scan_date": scan.scan_date,
+        "attributes": json.dumps(dict(scan.attributes)),
+    }
 
 
 def write_outcome(connection: Connection, outcome: Outcome, spec_id: str, run_id: str) -> None:
     """Everything that measuring one scan gave, in place of what the store had of it under this spec.
 
-    A failure alone leaves older rows of the scan as they are: a disk that is not mounted must not empty a store.
+    A failure removes older rows when they come from other files than those that failed; not when a file could not be read
+    at all: a disk that is not mounted must not empty a store.
     """
-    key = [outcome.scan.scan_id, spec_id]
+    key = {"scan_id": outcome.scan.scan_id, "spec_id": spec_id}
     with transaction(connection):
         write_hashes(connection, outcome.files)
-        connection.execute("DELETE FROM failures WHERE scan_id = ? AND spec_id = ?", key)
+        _delete(connection, key, "failures")
+        if outcome.measurement or _replaced(connection, outcome, key):
+            _delete(connection, key, "radiomics", "quality", "inputs")
         if outcome.measurement:
             _write_measurement(connection, outcome, outcome.measurement, key, run_id)
         if outcome.failure:
-            _write_failure(connection, outcome, outcome.failure, key, run_id)
+            facts = {**asdict(outcome.failure), **asdict(outcome.fingerprint), "run_id": run_id, "failed_at": _now()}
+            _insert(connection, "failures", [key | facts])
 
 
-def write_hashes(connection: Connection, files: tuple[FileHash, ...]) -> None:
-    """Remember digests, within the caller's transaction; not of files that changed a moment ago."""
-    rows = [[file.path, file.bytes, file.mtime_ns, file.sha256] for file in files if file.settled]
-    _many(connection, "INSERT OR REPLACE INTO file_hashes VALUES (?, ?, ?, ?)", rows)
+def write_hashes(connection: Connection, files: Sequence[FileHash]) -> None:
+    """Remember digests, within the caller's transaction; not of files that changed a moment before they were read."""
+    rows = [
+        {"path": file.path, "bytes": file.bytes, "mtime_ns": file.mtime_ns, "sha256": file.sha256}
+        for file in files
+        if file.settled
+    ]
+    _insert(connection, "file_hashes", rows, or_what="REPLACE")
 
 
 def forget_failure(connection: Connection, scan_id: str, spec_id: str) -> None:
     """Remove the failure of a scan whose files are again those of its stored rows."""
     with transaction(connection):
-        connection.execute("DELETE FROM failures WHERE scan_id = ? AND spec_id = ?", [scan_id, spec_id])
+        _delete(connection, {"scan_id": scan_id, "spec_id": spec_id}, "failures")
 
 
-def _write_measurement(connection: Connection, outcome: Outcome, measurement: Measurement, key: list[str], run_id: str) -> None:
-    scan, spec_id = outcome.scan, key[1]
-    for table in ("radiomics", "quality", "inputs"):
-        connection.execute(f"DELETE FROM {table} WHERE scan_id = ? AND spec_id = ?", key)
-    names = list(data_catalog.features())
-    rows = [
+def _replaced(connection: Connection, outcome: Outcome, key: Row) -> bool:
+    """Whether the store has rows of this scan from other files than those that were read now."""
+    query = "SELECT image_sha256, mask_sha256, mask_scheme FROM inputs WHERE scan_id = ? AND spec_id = ?"
+    stored = connection.execute(query, list(key.values())).fetchall()
+    now = outcome.fingerprint
+    return bool(stored) and None not in (now.image_sha256, now.mask_sha256) and Fingerprint(*stored[0]) != now
+
+
+def _write_measurement(connection: Connection, outcome: Outcome, measurement: Measurement, key: Row, run_id: str) -> None:
+    _insert(
+        connection,
+        "radiomics",
         [
-            scan.scan_id,
-            row.region,
-            spec_id,
-            scan.patient_id,
-            run_id,
-            row.voxels,
-            row.volume_ml,
-            *(row.features.get(name) for name in names),
-        ]
-        for row in measurement.rows
-    ]
-    _many(connection, f"INSERT INTO radiomics VALUES ({', '.join('?' * (7 + len(names)))})", rows)
-    findings = [[scan.scan_id, f.region, spec_id, f.rule, f.severity, f.value, f.message] for f in measurement.findings]
-    _many(connection, "INSERT INTO quality VALUES (?, ?, ?, ?, ?, ?, ?)", findings)
-    digests, original, analysed = outcome.fingerprint, measurement.original, measurement.analysed
-    connection.execute(
-        "INSERT INTO inputs VALUES (?, ?, ?, ?, ?, ?, 'manifest', ?, ?, ?, ?)",
-        [
-            *key,
-            run_id,
-            digests.image_sha256,
-            digests.mask_sha256,
-            digests.mask_scheme,
-            original.size,
-            original.spacing_mm,
-            analysed.size,
-            analysed.spacing_mm,
+            {
+                **key,
+                "region": row.region,
+                "patient_id": outcome.scan.patient_id,
+                "run_id": run_id,
+                "voxels": row.voxels,
+                "volume_ml": row.volume_ml,
+                **row.features,
+            }
+            for row in measurement.rows
         ],
     )
-
-
-def _write_failure(connection: Connection, outcome: Outcome, failure: Failure, key: list[str], run_id: str) -> None:
-    digests = outcome.fingerprint
-    connection.execute(
-        "INSERT INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            *key,
-            failure.stage,
-            failure.error_type,
-            failure.message,
-            run_id,
-            _now(),
-            digests.image_sha256,
-            digests.mask_sha256,
-            digests.mask_scheme,
-        ],
-    )
+    _insert(connection, "quality", [key | asdict(finding) for finding in measurement.findings])
+    grids = {
+        f"{grid}_{name}": value
+        for grid in ("original", "analysed")
+        for name, value in (("size", getattr(measurement, grid).size), ("spacing_mm", getattr(measurement, grid).spacing_mm))
+    }
+    _insert(connection, "inputs", [{**key, **asdict(outcome.fingerprint), **grids, "run_id": run_id, "mask_source": "manifest"}])
 
 
 def _write_regions(connection: Connection, regions: RegionSet) -> None:
@@ -183,15 +175,26 @@ def _write_regions(connection: Connection, regions: RegionSet) -> None:
             raise StoreError(
                 f"region {region.name}: expected {known[region.name]} as in the store, got {members}; use another name or store"
             )
-        connection.execute(
-            "INSERT OR IGNORE INTO regions VALUES (?, ?, ?, ?)", [region.name, position, members, descriptions.get(region.name)]
-        )
+        row = {"name": region.name, "position": position, "members": members, "description": descriptions.get(region.name)}
+        _insert(connection, "regions", [row], or_what="IGNORE")
 
 
-def _many(connection: Connection, statement: str, rows: Sequence[Sequence[object]]) -> None:
-    """`executemany`, which refuses to do nothing."""
-    if rows:
-        connection.executemany(statement, rows)
+def _insert(connection: Connection, table: str, rows: Sequence[Row], *, or_what: str | None = None) -> None:
+    """Insert rows of equal columns, by name: a migrated store may have them in another order."""
+    if not rows:
+        return
+    names, verb = list(rows[0]), f"INSERT OR {or_what}" if or_what else "INSERT"
+    row = f"({', '.join('?' * len(names))})"
+    # Rows by the hundred: one statement for each is slow, one for all has too many parameters.
+    for first in range(0, len(rows), BATCH):
+        batch = rows[first : first + BATCH]
+        values = [value for each in batch for value in each.values()]
+        connection.execute(f"{verb} INTO {table} ({', '.join(names)}) VALUES {', '.join([row] * len(batch))}", values)
+
+
+def _delete(connection: Connection, key: Row, *tables: str) -> None:
+    for table in tables:
+        connection.execute(f"DELETE FROM {table} WHERE {' AND '.join(f'{name} = ?' for name in key)}", list(key.values()))
 
 
 def _now() -> datetime:

@@ -113,18 +113,35 @@ def test_another_label_scheme_is_another_measurement(write_manifest, store_path)
     assert [failure.stage for _, failure in summary.failed] == ["labels"]
 
 
-def test_files_are_read_again_only_when_they_change(write_manifest, store_path, own_files):
+def test_unchanged_files_are_not_even_read(write_manifest, store_path, own_files):
     past = 10**18
     for path in own_files.values():
         os.utime(path, ns=(past, past))
-    build(write_manifest(own_files), store_path, spec=SPEC, jobs=0)
-    assert rows(store_path, "SELECT path FROM file_hashes ORDER BY 1") == [(str(path),) for path in sorted(own_files.values())]
+    cohort = write_manifest(own_files)
+    build(cohort, store_path, spec=SPEC, jobs=0)
+    own_files["image"].write_bytes(b"x" * own_files["image"].stat().st_size)
+    os.utime(own_files["image"], ns=(past, past))
+    assert ids(build(cohort, store_path, spec=SPEC, jobs=0).already_done) == ["s1"], "length and time of change are trusted"
+    os.utime(own_files["image"])
+    assert len(build(cohort, store_path, spec=SPEC, jobs=0).failed) == 1
 
 
 def test_a_file_changed_a_moment_ago_is_not_remembered(write_manifest, store_path, own_files):
     os.utime(own_files["image"])
     build(write_manifest(own_files), store_path, spec=SPEC, jobs=0)
     assert (str(own_files["image"]),) not in rows(store_path, "SELECT path FROM file_hashes")
+
+
+def test_voxels_beside_a_header_count_too(write_manifest, store_path, own_files, tmp_path):
+    sitk.WriteImage(sitk.ReadImage(str(own_files["image"])), str(tmp_path / "ct.mhd"))
+    cohort = write_manifest(own_files | {"image": tmp_path / "ct.mhd"})
+    build(cohort, store_path, spec=SPEC, jobs=0)
+    raw = np.fromfile(tmp_path / "ct.raw", np.int16)
+    (raw + 100).tofile(tmp_path / "ct.raw")
+    before = rows(store_path, "SELECT original_firstorder_Mean FROM radiomics ORDER BY region")
+    assert ids(build(cohort, store_path, spec=SPEC, jobs=0).stored) == ["s1"]
+    after = rows(store_path, "SELECT original_firstorder_Mean FROM radiomics ORDER BY region")
+    assert np.subtract(after, before) == pytest.approx(100)
 
 
 @pytest.fixture
@@ -182,6 +199,41 @@ def test_rows_outlive_a_disk_that_is_not_there(write_manifest, store_path, own_f
     assert rows(store_path, "FROM failures") == []
 
 
+def test_a_file_that_was_replaced_by_a_broken_one_takes_its_rows_along(write_manifest, store_path, own_files):
+    cohort = write_manifest(own_files)
+    build(cohort, store_path, spec=SPEC, jobs=0)
+    own_files["image"].write_text("not an image")
+    assert len(build(cohort, store_path, spec=SPEC, jobs=0).failed) == 1
+    for table in ("radiomics", "inputs", "quality"):
+        assert rows(store_path, f"FROM {table}") == []
+
+
+def test_a_rerun_of_an_old_spec_does_not_turn_the_view_back(write_manifest, store_path):
+    newer = ExtractionSpec(spacing_mm=None, features=("glcm",))
+    for spec in (SPEC, newer, SPEC):
+        build(write_manifest({}), store_path, spec=spec, jobs=0)
+    assert rows(store_path, "FROM latest_spec") == [(newer.spec_id,)]
+
+
+def test_a_path_that_cannot_be_is_a_failure_of_its_scan(write_manifest, store_path):
+    summary = build(write_manifest({"image": "x" * 300 + ".nii"}, {"scan_id": "s2"}), store_path, spec=SPEC, jobs=0)
+    assert (ids(summary.stored), len(summary.failed)) == (["s2"], 1)
+    assert len(build(write_manifest({"image": "x" * 300 + ".nii"}), store_path, spec=SPEC, jobs=0).failed) == 1
+
+
+def test_ctrl_c_without_workers_keeps_what_is_stored(write_manifest, store_path):
+    class Impatient:
+        def planned(self, plan):
+            pass
+
+        def finished(self, outcome):  # noqa: ARG002
+            raise KeyboardInterrupt
+
+    summary = build(write_manifest({}, {"scan_id": "s2"}), store_path, spec=SPEC, jobs=0, listener=Impatient())
+    assert (summary.interrupted, summary.left, ids(summary.stored)) == (True, 1, ["s1"])
+    assert rows(store_path, "SELECT status FROM runs") == [("interrupted",)]
+
+
 def test_a_refused_region_is_recorded_beside_the_rows_of_the_others(write_manifest, store_path, own_files):
     mask = sitk.ReadImage(str(own_files["mask"]))
     labels = sitk.GetArrayFromImage(mask)
@@ -234,9 +286,7 @@ def test_provenance_is_recorded(write_manifest, store_path):
         summary.run_id,
     )
     assert (spec_id, status, finished, numpy_version) == (SPEC.spec_id, "finished", True, np.__version__)
-    assert rows(store_path, "SELECT engine, engine_version, settings->>'bin_width' FROM specs") == [
-        ("pyradiomics", "3.0.1", "25.0")
-    ]
+    assert rows(store_path, "SELECT engine, engine_version, settings->>'bin_width' FROM specs") == [("fast", "1", "25.0")]
     ((image, mask, source, size),) = rows(
         store_path, "SELECT length(image_sha256), length(mask_sha256), mask_source, original_size FROM inputs"
     )
@@ -260,7 +310,7 @@ def test_a_manifest_that_is_wrong_makes_no_store(write_manifest, store_path):
 def test_an_engine_that_is_not_installed_makes_no_store(write_manifest, store_path, monkeypatch):
     monkeypatch.setattr("ren_features.radiomics.pyradiomics.version", lambda _: "0")
     with pytest.raises(SpecError, match="PyRadiomics"):
-        build(write_manifest({}), store_path, spec=SPEC)
+        build(write_manifest({}), store_path, spec=ExtractionSpec(engine="pyradiomics"))
     assert not store_path.exists()
 
 

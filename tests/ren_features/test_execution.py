@@ -2,20 +2,24 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from functools import partial
+from pathlib import Path
 
 import psutil
 import pytest
 
-from ren_features.execution import WorkerDiedError, run_tasks, threads_per_worker
+from ren_features.cores import threads_per_worker
+from ren_features.execution import WorkerDiedError, WorkerStartError, run_tasks
 
 
-def double(number):
+def double(number, threads):
     return 2 * number
 
 
-def die_on(number, *, fatal, how):
+def die_on(number, threads, *, fatal, how):
     if number == fatal:
         if how == "exit":
             os._exit(3)
@@ -23,7 +27,7 @@ def die_on(number, *, fatal, how):
     return number
 
 
-def wait_then_name_process(seconds):
+def wait_then_name_process(seconds, threads):
     time.sleep(seconds)
     return os.getpid()
 
@@ -55,7 +59,7 @@ def test_a_function_that_raises_ends_its_worker_and_no_other():
     assert results == {1: 2, 3: 6}
 
 
-def test_an_idle_worker_that_is_killed_costs_its_next_task_at_most():
+def test_a_worker_that_is_killed_costs_the_task_it_has():
     results = run_tasks(wait_then_name_process, [0, 0.5, 0.5, 0.5], jobs=1)
     _, worker = next(results)
     os.kill(worker, signal.SIGKILL)
@@ -64,11 +68,35 @@ def test_an_idle_worker_that_is_killed_costs_its_next_task_at_most():
     assert sum(isinstance(result, WorkerDiedError) for result in rest) == 1
 
 
+def test_workers_that_cannot_start_are_not_blamed_on_tasks(tmp_path):
+    (tmp_path / "script.py").write_text(
+        "from ren_features.execution import run_tasks\n"
+        "def same(task, threads): return task\n"
+        "print(list(run_tasks(same, [1], jobs=1)))\n"
+    )
+    done = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"{WorkerStartError.__name__}: a worker process ended before it could work" in done.stderr
+    assert "under `if __name__ == '__main__':`" in done.stderr
+
+
+def blocked_signals(task, threads):
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("SigBlk"))
+    mask = int(line.split()[1], 16)
+    return {number for number in (signal.SIGINT, signal.SIGTERM) if mask >> (number - 1) & 1}
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc, which only Linux has")
+def test_every_worker_leaves_signals_to_the_parent():
+    results = dict(run_tasks(blocked_signals, range(4), jobs=2))
+    assert set(map(frozenset, results.values())) == {frozenset({signal.SIGINT, signal.SIGTERM})}
+
+
 def test_closing_the_iterator_stops_busy_workers():
     results = run_tasks(wait_then_name_process, [0, 600, 600], jobs=2)
     next(results)
     workers = [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
-    assert len(workers) == 2
+    assert len(workers) >= 2
     results.close()
     assert not [worker for worker in workers if worker.is_running()]
 

@@ -7,7 +7,7 @@ import pytest
 import SimpleITK as sitk
 
 from ren_features.errors import GeometryError, VolumeError
-from ren_features.image_file import from_itk, read_image, read_mask, to_itk
+from ren_features.image_file import files_of, from_itk, read_image, read_mask, to_itk
 from ren_features.volume import Volume
 
 FORMATS = [("nii.gz", True), ("nii", False), ("nrrd", True), ("nrrd", False), ("mha", True), ("mha", False), ("mhd", False)]
@@ -80,7 +80,7 @@ def test_an_absent_file_is_named(tmp_path):
     refuse(tmp_path / "none.nii.gz", r"none\.nii\.gz: expected an image file, found none")
 
 
-@pytest.mark.parametrize("name", ["text.nii.gz", "text.nii", "text.nrrd", "text.mha"])
+@pytest.mark.parametrize("name", ["text.nii.gz", "text.nii", "text.nrrd", "text.mha", "text.NII.GZ"])
 @pytest.mark.parametrize("content", ["not an image", ""])
 def test_a_file_that_is_no_image_is_named(tmp_path, name, content):
     (tmp_path / name).write_text(content)
@@ -109,10 +109,46 @@ def test_a_blank_image_is_refused(tmp_path):
     refuse(write(tmp_path, Volume(np.full((3, 4, 5), -1024, np.int16), (1.0, 1.0, 1.0))), "empty image: all 60 voxels are -1024")
 
 
-def test_nan_is_refused(tmp_path):
-    voxels = np.zeros((3, 4, 5), np.float32)
+@pytest.mark.parametrize("suffix", ["nrrd", "nii", "nii.gz", "mha"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_nan_is_refused_although_itk_makes_it_zero_in_nifti(tmp_path, suffix, dtype):
+    voxels = np.zeros((3, 4, 5), dtype)
     voxels[0, 0, :2] = np.nan, 1
-    refuse(write(tmp_path, Volume(voxels, (1.0, 1.0, 1.0)), "nrrd"), "got 1 voxels of NaN or infinity")
+    refuse(write(tmp_path, Volume(voxels, (1.0, 1.0, 1.0)), suffix), "expected finite HU, got NaN or infinity in 1 voxels")
+
+
+@pytest.mark.parametrize("damage", ["flipped bit", "hole", "zeroed tail"])
+def test_a_damaged_gzip_file_is_refused(tmp_path, damage):
+    voxels = np.random.default_rng(0).integers(-1000, 400, (80, 150, 150)).astype(np.int16)
+    path = write(tmp_path, Volume(voxels, (1.0, 1.0, 1.0)))
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    if damage == "flipped bit":
+        content[middle] ^= 4
+    elif damage == "hole":
+        content[middle : middle + 4096] = bytes(4096)
+    else:
+        content[middle:] = bytes(len(content) - middle)
+    path.write_bytes(content)
+    refuse(path, "expected a whole gzip file, got a truncated or damaged one")
+
+
+def test_other_types_of_files_are_refused(tmp_path, image):
+    sitk.WriteImage(to_itk(image), str(tmp_path / "ct.vtk"))
+    refuse(tmp_path / "ct.vtk", r"expected an image of type \.nii\.gz, ")
+
+
+def test_a_metaimage_header_needs_its_voxels(tmp_path, image):
+    path = write(tmp_path, image, "mhd")
+    assert files_of(path) == [path, tmp_path / "ct.raw"]
+    (tmp_path / "ct.raw").unlink()
+    refuse(path, "found none")
+
+
+def test_a_nrrd_with_its_voxels_elsewhere_is_refused(tmp_path):
+    path = tmp_path / "ct.nrrd"
+    path.write_text("NRRD0004\ntype: short\ndimension: 3\nsizes: 2 2 2\nencoding: raw\ndata file: ct.raw\n\n")
+    refuse(path, r"got a header for ct\.raw")
 
 
 def test_a_sheared_grid_is_refused(tmp_path, image):
@@ -128,11 +164,11 @@ def test_a_sheared_grid_is_refused(tmp_path, image):
 def test_a_mask_of_whole_floats_is_a_mask(tmp_path):
     labels = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
     mask = read_mask(write(tmp_path, Volume(labels, (1.0, 1.0, 1.0))))
-    assert mask.voxels.dtype.kind == "i"
+    assert mask.voxels.dtype.kind == "u"
     np.testing.assert_array_equal(mask.voxels, labels)
 
 
-@pytest.mark.parametrize(("value", "message"), [(0.5, "whole label numbers, got 0.5"), (-1, "0 and above, got -1")])
+@pytest.mark.parametrize(("value", "message"), [(0.5, "whole label numbers, got 0.5"), (-1, "from 0 to 65535, got -1")])
 def test_odd_labels_are_refused(tmp_path, value, message):
     labels = np.full((2, 3, 4), value, np.float32)
     with pytest.raises(VolumeError, match=message):

@@ -42,13 +42,6 @@ def test_masks_are_found_by_patient_and_name_and_gaps_are_told(tree):
     assert written.notes == ("1 scans have no mask: b", "1 masks belong to no scan: p3/d")
 
 
-def test_masks_within_the_folder_are_no_scans(tree):
-    shutil.move(tree / "lobes", tree / "ct" / "lobes")
-    shutil.move(tree / "ct" / "lobes" / "p1", tree / "ct" / "masks_of_p1")
-    with pytest.raises(CohortError):
-        write(tree / "ct" / "lobes", tree / "cohort.csv", masks=tree / "ct" / "lobes")
-
-
 def test_a_mask_scheme_is_asked_for(tree):
     written = write(tree / "ct", tree / "cohort.csv", masks=tree / "lobes")
     assert any("mask_scheme is empty" in note for note in written.notes)
@@ -56,10 +49,19 @@ def test_a_mask_scheme_is_asked_for(tree):
         write(tree / "ct", tree / "cohort.csv", masks=tree / "lobes", mask_scheme="magic")
 
 
-def test_file_names_that_patients_share_take_the_patient_along(tree):
+def test_file_names_that_patients_share_need_the_patient_as_a_prefix(tree):
     shutil.copy(tree / "ct" / "p1" / "a.nii.gz", tree / "ct" / "p2" / "a.nii.gz")
-    written = write(tree / "ct", tree / "cohort.csv")
+    with pytest.raises(CohortError, match="got a for several patients: use --patient-prefix"):
+        write(tree / "ct", tree / "cohort.csv")
+    written = write(tree / "ct", tree / "cohort.csv", patient_prefix=True)
     assert [scan.scan_id for scan in written.cohort.scans] == ["p1_a", "p1_b", "p2_a", "p2_c"]
+
+
+def test_the_labels_table_is_not_overwritten(tree):
+    (tree / "labels.csv").write_text("scan_id,label_t\na,1\n")
+    with pytest.raises(CohortError, match="not the labels table"):
+        write(tree / "ct", tree / "labels.csv", labels=tree / "labels.csv")
+    assert (tree / "labels.csv").read_text().startswith("scan_id,label_t")
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,17 @@ import SimpleITK as sitk
 from ren_features import measurement
 from ren_features.cohort import Scan
 from ren_features.image_file import to_itk
-from ren_features.measurement import count_labels, measure_scan
+from ren_features.measurement import measure_scan as measure
 from ren_features.radiomics import extract
 from ren_features.regions import LUNGMASK, RegionSet
 from ren_features.spec import ExtractionSpec
 from ren_features.volume import Volume
 
 NATIVE = ExtractionSpec(spacing_mm=None, features=("firstorder",))
+
+
+def measure_scan(scan, spec):
+    return measure(scan, 1, spec=spec)
 
 
 @pytest.fixture
@@ -173,10 +177,9 @@ def test_a_file_that_changes_while_it_is_measured_fails(tmp_path, scan, monkeypa
     assert "expected the file to stay as it is" in failure(replace(scan, image=copy)).message
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.int32, np.uint64])
-def test_labels_are_counted(dtype):
-    assert count_labels(np.array([[[0, 3, 3], [200, 0, 1]]], dtype)) == {1: 1, 3: 2, 200: 1}
-
-
-def test_labels_of_chest_regions_as_large_as_16_bits_are_counted():
-    assert count_labels(np.array([[[0, 770, 65535]]], np.uint16)) == {770: 1, 65535: 1}
+def test_regions_that_are_all_absent_are_no_failure(scan):
+    spec = replace(NATIVE, regions=RegionSet.from_dict({"regions": {"TUMOUR": [99]}}))
+    outcome = measure_scan(scan, spec)
+    assert outcome.failure is None
+    assert outcome.measurement.rows == ()
+    assert [finding.rule for finding in outcome.measurement.findings] == ["region_absent"]

@@ -2,11 +2,10 @@
 
 import pickle
 
-import numpy as np
 import pytest
 
 from ren_features.errors import LabelError, SpecError
-from ren_features.regions import LABEL_SCHEMES, LUNGMASK, REN_REGIONS, LabelScheme, RegionSet, region_mask
+from ren_features.regions import LABEL_SCHEMES, LUNGMASK, REN_REGIONS, LabelScheme, RegionSet
 
 LOBES = ("LUL", "LLL", "RUL", "RML", "RLL")
 
@@ -29,15 +28,20 @@ def test_the_seven_regions_stand_in_their_order():
     assert [region.name for region in REN_REGIONS.regions] == [*LOBES, "LEFT", "RIGHT"]
 
 
-def test_the_right_lung_is_its_three_lobes():
-    labels = np.array([[[0, 1, 2, 3, 4, 5]]])
-    right = REN_REGIONS.regions[-1]
-    assert region_mask(labels, right, LUNGMASK).tolist() == [[[False, False, False, True, True, True]]]
+def test_lungs_are_their_lobes():
+    members = {region.name: region.members for region in REN_REGIONS.regions}
+    assert members["LEFT"] == {"LUL", "LLL"}
+    assert members["RIGHT"] == {"RUL", "RML", "RLL"}
 
 
 def test_an_unknown_label_is_told_with_its_count_and_the_labels_of_the_scheme():
     with pytest.raises(LabelError, match=r"lobes\.nii.*lungmask \(LUL 1, .*RLL 5\), got label 9 on 12 voxels"):
         LUNGMASK.check({1: 5, 9: 12}, where="lobes.nii")
+
+
+def test_a_mask_of_a_hundred_other_structures_gets_a_short_message():
+    with pytest.raises(LabelError, match=r"label 13 on 5 voxels and 92 more$"):
+        LUNGMASK.check(dict.fromkeys(range(1, 106), 5), where="lobes.nii")
 
 
 @pytest.mark.parametrize("labels", [{"LUL": 0}, {"LUL": -1}, {"LUL": 1, "LLL": 1}, {"LUL": 1.0}, {"LUL": True}])
@@ -59,8 +63,7 @@ def write(tmp_path, text):
 def test_bare_numbers_make_their_own_scheme(tmp_path):
     regions = RegionSet.from_yaml(write(tmp_path, "name: right\nregions:\n  RIGHT: [1]\n  BOTH: [1, 2]\n"))
     scheme = regions.scheme_for(None, where="scan")
-    assert region_mask(np.array([[[0, 1, 2]]]), regions.regions[0], scheme).tolist() == [[[False, True, False]]]
-    assert region_mask(np.array([[[0, 1, 2]]]), regions.regions[1], scheme).tolist() == [[[False, True, True]]]
+    assert [{scheme.labels[member] for member in region.members} for region in regions.regions] == [{1}, {1, 2}]
 
 
 def test_names_mean_the_structures_of_the_scans_scheme(tmp_path):
@@ -94,11 +97,14 @@ def test_structures_that_the_scheme_lacks_are_named(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("regions: [1]", "expected `regions:`"),
+        ("regions: [1]", "regions: expected keys with values, got"),
+        ("- 1", "expected keys with values, got"),
+        ("regions:\n  A: [1]\nlabels: [1]", "labels: expected keys with values"),
+        ("regions:\n  A: [1]\n  A: [2]", "keys that stand twice: A"),
         ("regions:\n  A: 1", "expected a list of structures"),
         ("regions:\n  A: []", "expected a list of structures"),
         ("regions:\n  A: [1.5]", "expected structure names or whole label numbers"),
-        ("regions:\n  A: [1]\nsmooth: 3", r"got \['smooth'\]"),
+        ("regions:\n  A: [1]\nsmooth: 3", "would not be honoured: smooth"),
         ("regions: {}", "at least one region"),
         ("regions:\n  A: [0]", "positive number"),
         ("a: [", "readable YAML"),
@@ -107,6 +113,10 @@ def test_structures_that_the_scheme_lacks_are_named(tmp_path):
 def test_a_region_file_that_is_not_understood_is_refused(tmp_path, text, message):
     with pytest.raises(SpecError, match=message):
         RegionSet.from_yaml(write(tmp_path, text))
+
+
+def test_specs_of_own_labels_can_be_told_apart_and_hashed():
+    assert hash(RegionSet.from_dict({"regions": {"A": [1]}})) == hash(RegionSet.from_dict({"regions": {"A": [1]}}))
 
 
 def test_an_absent_region_file_is_named(tmp_path):

@@ -86,7 +86,7 @@ def test_a_wrong_manifest_ends_with_2_and_every_problem(ren, write_manifest, tmp
     [
         (["--spec", "none.yaml"], "none.yaml"),
         (["--regions", "none.yaml"], "none.yaml"),
-        (["--engine", "magic"], "engine: expected one of pyradiomics"),
+        (["--engine", "magic"], "engine: expected one of fast, pyradiomics"),
         (["--jobs", "-1"], "greater than or equal to 0"),
         (["--store", "/nowhere/ren.duckdb"], "/nowhere"),
     ],
@@ -173,6 +173,36 @@ def test_query_refuses_with_duckdbs_words(ren, store, sql, message):
     assert message in ren("query", sql, "--store", store, expect=2).stderr
 
 
+def test_the_name_of_the_file_tells_the_format(ren, store, tmp_path):
+    ren("query", SQL, "--store", store, "-o", tmp_path / "answer.parquet")
+    assert len(pl.read_parquet(tmp_path / "answer.parquet")) == 7
+
+
+def test_query_does_not_write_over_the_store(ren, store):
+    assert "got the store" in ren("query", "SELECT 1", "--store", store, "-o", store, expect=2).stderr
+    ren("status", "--store", store)
+
+
+def test_sums_of_whole_numbers_are_numbers(ren, store):
+    (row,) = json.loads(ren("query", "SELECT sum(voxels) AS n FROM radiomics", "--store", store, "--format", "json").stdout)
+    assert isinstance(row["n"], int)
+
+
+@pytest.mark.parametrize("sql", ["SELECT finished_at - started_at FROM runs", "SELECT 'ab'::BLOB"])
+def test_types_that_others_lack_end_in_words_or_text(store, sql):
+    command = shutil.which("ren-features", path=str(sys.prefix) + "/bin")
+    for form in ("table", "csv", "json"):
+        done = subprocess.run(
+            [command, "query", sql, "--store", store, "--format", form], capture_output=True, text=True, check=False
+        )
+        assert done.returncode in (0, 2)
+        assert "Traceback" not in done.stderr
+
+
+def test_version(ren):
+    assert ren("--version").stdout.startswith("ren-features 0.")
+
+
 def test_query_tells_a_file_that_cannot_be_written(ren, store, tmp_path):
     assert "could not be written" in ren("query", SQL, "--store", store, "-o", tmp_path / "none" / "x", expect=2).stderr
 
@@ -187,7 +217,7 @@ def test_status_shows_cohort_specs_failures_and_runs(ren, store):
         "Cohort",
         "Labels",
         "Specs",
-        "pyradiomics",
+        "fast",
         "Failures",
         "none.nii: expected an image file",
         "Findings: none",

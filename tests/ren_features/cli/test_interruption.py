@@ -18,9 +18,17 @@ from tests.conftest import COMMAND
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture
+def native(tmp_path):
+    """The slow engine, on each scan's grid."""
+    path = tmp_path / "native.yaml"
+    path.write_text("spacing_mm: null\nengine: pyradiomics\n")
+    return path
+
+
 @pytest.fixture(scope="module")
 def long_scan(tmp_path_factory):
-    """A scan that keeps a worker busy for seconds."""
+    """A scan that keeps the reference engine busy for seconds."""
     folder = tmp_path_factory.mktemp("long")
     paths = {}
     for name, volume in zip(("image", "mask"), chest_phantom(1, size=(128, 136, 144)), strict=True):

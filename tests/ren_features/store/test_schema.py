@@ -6,9 +6,10 @@ import sys
 import duckdb
 import pytest
 
+from ren_features import ExtractionSpec, build
 from ren_features.errors import StoreError
 from ren_features.store import FeatureStore
-from ren_features.store.connection import connect_to_read, connect_to_write
+from ren_features.store.connection import connect_to_read, connect_to_write, transaction
 from ren_features.store.schema import migrate, needs_migration, schema_version
 
 
@@ -36,9 +37,9 @@ def test_nothing_but_the_store_is_left_behind(path):
 
 
 def test_what_a_killed_creation_left_is_no_obstacle(tmp_path):
-    (tmp_path / "ren.duckdb.new").write_text("half a store")
+    (tmp_path / "ren.duckdb.1.new").write_text("half a store")
     connect_to_write(tmp_path / "ren.duckdb").close()
-    assert [file.name for file in tmp_path.iterdir()] == ["ren.duckdb"]
+    connect_to_read(tmp_path / "ren.duckdb").close()
 
 
 @pytest.mark.parametrize("connect", [connect_to_read, connect_to_write])
@@ -74,7 +75,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="none"):
         connect_to_write(tmp_path / "none" / "ren.duckdb")
-    with pytest.raises(StoreError, match="folder that can be written"):
+    with pytest.raises(StoreError, match="file/ren"):
         connect_to_write(tmp_path / "file" / "ren.duckdb")
 
 
@@ -105,16 +106,68 @@ def test_an_older_store_is_migrated_with_its_rows(path, migrations):
     with connect_to_write(path) as connection:
         connection.execute("INSERT INTO scans VALUES ('s1', 'p1', 'ct.nii', NULL, NULL, NULL, '{}')")
         assert needs_migration(connection, path, migrations)
-        migrate(connection, migrations)
+        with transaction(connection):
+            migrate(connection, migrations)
         assert not needs_migration(connection, path, migrations)
         assert connection.sql("SELECT scan_id, kernel FROM scans").fetchall() == [("s1", "unknown")]
         assert connection.sql("FROM kernels").fetchall() == [("unknown",)]
         assert connection.sql("FROM lobe_features").fetchall() == []
 
 
+def test_a_migrated_store_takes_values_by_name(path, migrations, write_manifest):
+    folder = migrations
+    for script in folder.iterdir():
+        script.unlink()
+    column = "original_firstorder_Mean"
+    script = f"ALTER TABLE radiomics DROP COLUMN {column}; ALTER TABLE radiomics ADD COLUMN {column} DOUBLE;"
+    (folder / f"{schema_version() + 1:04d}.sql").write_text(script)
+    with connect_to_write(path) as connection, transaction(connection):
+        migrate(connection, folder)
+        connection.execute("UPDATE schema_version SET version = ?", [schema_version()])
+    spec = ExtractionSpec(spacing_mm=None, features=("firstorder",))
+    build(write_manifest({}), path, spec=spec, jobs=0)
+    build(write_manifest({}), path.with_name("new.duckdb"), spec=spec, jobs=0)
+    values = []
+    for store_path in (path, path.with_name("new.duckdb")):
+        with FeatureStore(store_path) as store:
+            values.append(
+                store.sql(
+                    "SELECT region, original_firstorder_Mean, original_firstorder_Median FROM lobe_features ORDER BY 1"
+                ).rows()
+            )
+    assert values[0] == values[1]
+
+
+def open_in_a_process(path, before=""):
+    code = f"""
+from pathlib import Path
+from ren_features.store.connection import connect_to_write
+{before}
+connect_to_write(Path({str(path)!r})).close()
+"""
+    return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+
+
+def test_stores_made_at_once_are_one_store(tmp_path):
+    racers = [open_in_a_process(tmp_path / "ren.duckdb") for _ in range(5)]
+    errors = [racer.communicate()[1] for racer in racers]
+    assert any(racer.returncode == 0 for racer in racers)
+    assert all("StoreError" in error for error, racer in zip(errors, racers, strict=True) if racer.returncode)
+    assert [file.name for file in tmp_path.iterdir()] == ["ren.duckdb"]
+    connect_to_read(tmp_path / "ren.duckdb").close()
+
+
+@pytest.mark.parametrize("limit", [8 << 10, 64 << 10, 400 << 10])
+def test_a_disk_too_full_for_a_new_store_leaves_none(tmp_path, limit):
+    before = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))"
+    errors = open_in_a_process(tmp_path / "ren.duckdb", before).communicate()[1]
+    assert "StoreError" in errors.splitlines()[-1], errors
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_migration_that_fails_leaves_the_store_as_it_was(path, migrations):
     (migrations / f"{schema_version() + 2:04d}.sql").write_text("DROP TABLE labels; DROP TABLE never_there;")
-    with connect_to_write(path) as connection, pytest.raises(duckdb.CatalogException):
+    with connect_to_write(path) as connection, pytest.raises(StoreError, match="never_there"), transaction(connection):
         migrate(connection, migrations)
     with connect_to_write(path) as connection:
         assert connection.sql("FROM schema_version").fetchall() == [(schema_version(),)]

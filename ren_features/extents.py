@@ -1,0 +1,86 @@
+"""How many voxels each label of a mask has, and where: one pass over the label map tells all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from ren_features.errors import VolumeError
+from ren_features.volume import Box
+
+LARGEST_LABEL = np.iinfo(np.uint16).max
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Number of voxels, and the smallest box (z, y, x) that holds them."""
+
+    voxels: int
+    box: Box
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Voxels of the box along z, y, x."""
+        z, y, x = (axis.stop - axis.start for axis in self.box)
+        return z, y, x
+
+
+def as_labels(array: NDArray[Any]) -> NDArray[Any]:
+    """Label numbers in 8 or 16 bits without sign.
+
+    Raises
+    ------
+    VolumeError
+        For labels that are not whole, negative, or above 65535.
+    """
+    if array.dtype in (np.uint8, np.uint16):
+        return array
+    if array.size and not (array.min() >= 0 and array.max() <= LARGEST_LABEL):
+        raise VolumeError(f"expected label numbers from 0 to {LARGEST_LABEL}, got {array.min()} to {array.max()}")
+    labels = array.astype(np.uint16)
+    if not np.array_equal(labels, array):
+        raise VolumeError(f"expected whole label numbers, got {array[labels != array][0]}")
+    return labels
+
+
+def label_extents(labels: NDArray[Any]) -> dict[int, Extent]:
+    """Extent of every label of a map (see `as_labels`) of shape (z, y, x), background left out."""
+    table = np.zeros((int(labels.max(initial=0)) + 1, 7), np.int64)
+    table[:, 1::2] = np.iinfo(np.int64).max
+    _scan(labels, table)
+    found = {}
+    for label in np.flatnonzero(table[:, 0]).tolist():
+        voxels, z, z_end, y, y_end, x, x_end = table[label].tolist()
+        found[label] = Extent(voxels, (slice(z, z_end), slice(y, y_end), slice(x, x_end)))
+    return found
+
+
+def joined(extents: Mapping[int, Extent], labels: Iterable[int]) -> Extent:
+    """Extent of a union of labels; no voxels and an empty box when the map has none of them."""
+    parts = [extents[label] for label in labels if label in extents]
+    if not parts:
+        return Extent(0, (slice(0, 0), slice(0, 0), slice(0, 0)))
+    z, y, x = (
+        slice(min(part.box[axis].start for part in parts), max(part.box[axis].stop for part in parts)) for axis in range(3)
+    )
+    return Extent(sum(part.voxels for part in parts), (z, y, x))
+
+
+@numba.njit(nogil=True, cache=True)
+def _scan(labels, table):
+    depth, height, width = labels.shape
+    for z in range(depth):
+        for y in range(height):
+            for x in range(width):
+                label = labels[z, y, x]
+                if label != 0:
+                    row = table[label]
+                    row[0] += 1
+                    row[1], row[2] = min(row[1], z), max(row[2], z + 1)
+                    row[3], row[4] = min(row[3], y), max(row[4], y + 1)
+                    row[5], row[6] = min(row[5], x), max(row[6], x + 1)

@@ -1,0 +1,118 @@
+"""The order of the work: what is counted for all regions together, on how many threads, and how it becomes features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ren_features.cores import threads_per_worker
+from ren_features.radiomics.fast import first_order, glcm, gldm, glrlm, glszm, neighbourhoods, ngtdm, shape
+from ren_features.radiomics.fast.discretization import Voxels, discretize
+from ren_features.radiomics.fast.neighbourhoods import Neighbourhoods
+from ren_features.radiomics.fast.sizes import SizeMatrix
+from ren_features.spec import ExtractionSpec, Spacing
+
+FeaturesOfRegion = Callable[[int], dict[str, float]]
+
+AROUND_VOXELS = {"glcm", "glrlm", "gldm", "ngtdm", "glszm"}
+"""Families that need the pass over neighbours; zones need to know from it which voxels lie at a fissure."""
+
+
+def check() -> None:
+    """Do nothing: the engine runs wherever the package does."""
+
+
+def measure(
+    image: NDArray[Any],
+    labels: NDArray[Any],
+    regions: Mapping[str, tuple[int, ...]],
+    spacing_mm: Spacing,
+    spec: ExtractionSpec,
+    threads: int | None = None,
+) -> dict[str, dict[str, float]]:
+    """PyRadiomics' features of every region.
+
+    Parameters
+    ----------
+    image : ndarray, shape (z, y, x), HU
+    labels : ndarray of int, shape (z, y, x)
+    regions : mapping of str to tuple of int
+        Region -> its label numbers; each large enough to measure (`ren_features.radiomics.refusal`).
+    spacing_mm : tuple of float (z, y, x)
+    spec : ExtractionSpec
+        Bin width and features.
+    threads : int, optional
+        By default one for each core. The values do not depend on it.
+    """
+    if not regions:
+        return {}
+    voxels = discretize(image, labels, regions, spec.bin_width)
+    families = {name.split("_")[1] for name in spec.features}
+    threads = threads or threads_per_worker(1)
+    with ThreadPoolExecutor(threads) as pool:
+        of_family = count(voxels, families, spacing_mm, pool, threads)
+
+        def of_region(region: int) -> dict[str, float]:
+            return {
+                f"original_{family}_{name}": value for family in of_family for name, value in of_family[family](region).items()
+            }
+
+        found = list(pool.map(of_region, range(len(voxels.regions))))
+    return {name: {feature: found[region][feature] for feature in spec.features} for region, name in enumerate(voxels.regions)}
+
+
+def count(voxels: Voxels, families: set[str], spacing_mm: Spacing, pool: Executor, threads: int) -> dict[str, FeaturesOfRegion]:
+    """Fill the matrices of all families; what is returned turns those of a region into features."""
+    at_fissure = np.zeros(len(voxels.labelled), bool)
+    forest = pool.submit(glszm.zones_of_structures, voxels) if "glszm" in families else None
+    # More slabs than threads, so that none waits long for the last.
+    edges = _slabs(voxels, 2 * threads if threads > 1 else 1) if families & AROUND_VOXELS else ()
+    slabs = [pool.submit(neighbourhoods.count_slab, voxels, *slab, at_fissure) for slab in edges]
+    regions = range(len(voxels.regions)) if "shape" in families else ()
+    shapes = [pool.submit(shape.features, voxels, region, spacing_mm) for region in regions]
+    lowest = [int(np.flatnonzero(counts)[0]) + 1 for counts in voxels.level_counts]
+    voxel_mm3 = float(np.prod(spacing_mm))
+    of_family: dict[str, FeaturesOfRegion] = {
+        "firstorder": lambda region: first_order.features(*voxels.intensities[region], voxels.level_counts[region], voxel_mm3),
+        "shape": lambda region: shapes[region].result(),
+    }
+    if slabs:
+        around = neighbourhoods.combine(voxels, [slab.result() for slab in slabs])
+        of_family |= {
+            "glcm": lambda region: glcm.features(_pairs(voxels, around, region), _levels(voxels, region), lowest[region]),
+            "glrlm": lambda region: glrlm.features(voxels, region, _runs(voxels, around, region), lowest[region]),
+            "gldm": lambda region: gldm.features(around.equal[region], lowest[region]),
+            "ngtdm": lambda region: ngtdm.features(around.equal[region], around.deviation[region], lowest[region]),
+        }
+    if forest:
+        zones = glszm.zones_of_regions(voxels, forest.result(), at_fissure)
+        of_family["glszm"] = lambda region: glszm.features(zones[region].from_level(lowest[region]))
+    return {family: function for family, function in of_family.items() if family in families}
+
+
+def _slabs(voxels: Voxels, number: int) -> Iterator[tuple[int, int]]:
+    """Parts of equal numbers of labelled voxels, first and last."""
+    edges = np.linspace(0, len(voxels.labelled), number + 1).astype(int)
+    return zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
+
+
+def _levels(voxels: Voxels, region: int) -> NDArray[np.int64]:
+    """Absolute gray levels that a region has."""
+    return np.flatnonzero(voxels.level_counts[region]) + 1
+
+
+def _pairs(voxels: Voxels, around: Neighbourhoods, region: int) -> Iterator[NDArray[np.int64]]:
+    """A region's co-occurrences among its own gray levels; one direction at a time when they are many."""
+    levels = _levels(voxels, region)
+    if around.tabled:
+        yield around.pairs[region][:, levels[:, None] - 1, levels - 1]
+    else:
+        yield from glcm.sorted_pairs(voxels, region, levels)
+
+
+def _runs(voxels: Voxels, around: Neighbourhoods, region: int) -> Iterator[SizeMatrix]:
+    return glrlm.tabled_runs(around.runs[region]) if around.tabled else glrlm.walked_runs(voxels, region)

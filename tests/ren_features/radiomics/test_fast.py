@@ -1,0 +1,208 @@
+"""The fast engine against plain loops, hand-counted volumes, the IBSI phantom and PyRadiomics."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from ren_features.errors import SpecError
+from ren_features.radiomics import extract
+from ren_features.radiomics.fast import glcm, glrlm, glszm, neighbourhoods
+from ren_features.radiomics.fast.discretization import discretize
+from ren_features.regions import REN_REGIONS, RegionSet
+from ren_features.spec import ExtractionSpec
+from ren_features.synthetic import chest_phantom
+from tests.ren_features.radiomics import plain
+
+REGIONS = {"A": (1,), "B": (2,), "AB": (1, 2), "ABC": (1, 2, 3), "BC": (2, 3)}
+ONE_MM = (1.0, 1.0, 1.0)
+
+labels_of = arrays(np.uint8, (4, 4, 5), elements=st.integers(0, 3))
+images_of = arrays(np.int16, (4, 4, 5), elements=st.integers(-60, 60))
+
+
+def counted(image, labels, slabs=1):
+    """Voxels and the matrices of all regions that the labels have."""
+    present = {name: members for name, members in REGIONS.items() if set(members) <= set(np.unique(labels).tolist())}
+    voxels = discretize(image, labels, present, 25.0)
+    at_fissure = np.zeros(len(voxels.labelled), bool)
+    edges = np.linspace(0, len(voxels.labelled), slabs + 1).astype(int)
+    parts = [neighbourhoods.count_slab(voxels, a, b, at_fissure) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return present, voxels, neighbourhoods.combine(voxels, parts), at_fissure
+
+
+def level_maps(image, labels, present):
+    """Absolute gray levels of each region on their own: 0 outside."""
+    used = np.isin(labels, sorted({label for members in present.values() for label in members}))
+    bins = np.floor_divide(image.astype(int), 25)
+    return [np.where(np.isin(labels, members), bins - bins[used].min() + 1, 0) for members in present.values()]
+
+
+def as_counts(matrix):
+    """Nonzero entries, indices counted from 1."""
+    return Counter({tuple(int(index) + 1 for index in place): int(matrix[tuple(place)]) for place in np.argwhere(matrix)})
+
+
+@settings(max_examples=60, deadline=None)
+@given(images_of, labels_of, st.integers(1, 3))
+def test_matrices_are_those_of_plain_loops_for_overlapping_regions(image, labels, slabs):
+    if not {1, 2} <= set(np.unique(labels).tolist()):
+        return
+    present, voxels, around, at_fissure = counted(image, labels, slabs)
+    zones = glszm.zones_of_regions(voxels, glszm.zones_of_structures(voxels), at_fissure)
+    for region, level in enumerate(level_maps(image, labels, present)):
+        for direction in range(13):
+            assert as_counts(around.pairs[region, direction]) == plain.pairs(level)[direction]
+            assert as_counts(around.runs[region, direction]) == plain.runs(level)[direction]
+        assert Counter({(a, b - 1): n for (a, b), n in as_counts(around.equal[region]).items()}) == plain.dependences(level)
+        difference = around.deviation[region, :, 1:] @ (1 / np.arange(1, 27))
+        expected = plain.differences(level)
+        assert difference == pytest.approx([expected[index + 1] for index in range(voxels.levels)])
+        found = zones[region]
+        assert Counter(dict(zip(zip(found.level.tolist(), found.size.tolist(), strict=True), found.count.tolist(), strict=True))) == (
+            plain.zones(level)
+        )
+
+
+@settings(max_examples=25, deadline=None)
+@given(images_of, labels_of)
+def test_with_very_many_levels_sorting_counts_the_same(image, labels):
+    if not {1, 2} <= set(np.unique(labels).tolist()):
+        return
+    present, voxels, around, _ = counted(image, labels)
+    for region in range(len(present)):
+        levels = np.flatnonzero(voxels.level_counts[region]) + 1
+        tabled = around.pairs[region][:, levels[:, None] - 1, levels - 1]
+        np.testing.assert_array_equal(np.concatenate(list(glcm.sorted_pairs(voxels, region, levels))), tabled)
+        for walked, table in zip(glrlm.walked_runs(voxels, region), glrlm.tabled_runs(around.runs[region]), strict=True):
+            entries = [set(zip(m.level.tolist(), m.size.tolist(), m.count.tolist(), strict=True)) for m in (walked, table)]
+            assert entries[0] == entries[1]
+
+
+def test_a_run_across_a_fissure_is_one_run_of_the_lung_and_two_of_the_lobes():
+    labels = np.zeros((3, 3, 8), np.uint8)
+    labels[1, 1, 1:4], labels[1, 1, 4:7] = 1, 2
+    labels[0, 0, :2] = 1, 2  # so that both lobes have two axes
+    image = np.full(labels.shape, 10, np.int16)
+    _, _, around, _ = counted(image, labels)
+    along_x = plain.DIRECTIONS.index((0, 0, 1))
+    assert as_counts(around.runs[0, along_x]) == {(1, 1): 1, (1, 3): 1}
+    assert as_counts(around.runs[2, along_x]) == {(1, 2): 1, (1, 6): 1}
+
+
+@pytest.fixture(scope="module")
+def chest():
+    image, mask = chest_phantom(7, size=(30, 32, 40))
+    return image.voxels, mask.voxels
+
+
+@pytest.mark.parametrize("threads", [2, 3, 7])
+def test_any_number_of_threads_gives_the_same_bits(chest, threads):
+    assert extract(*chest, ONE_MM, engine="fast", threads=threads) == extract(*chest, ONE_MM, engine="fast", threads=1)
+
+
+def test_calls_at_once_do_not_disturb_each_other(chest):
+    alone = extract(*chest, ONE_MM, engine="fast")
+    with ThreadPoolExecutor(4) as pool:
+        assert all(found == alone for found in pool.map(lambda _: extract(*chest, ONE_MM, engine="fast"), range(6)))
+
+
+def close(found, expected, rel=1e-6):
+    assert set(found) == set(expected)
+    for region, features in expected.items():
+        for name, value in features.items():
+            tolerance = 1e-4 if name.endswith("_MCC") else rel
+            assert found[region][name] == pytest.approx(value, rel=tolerance, abs=1e-9, nan_ok=True), (region, name)
+
+
+def flat(labels):
+    return np.full(labels.shape, -700, np.int16)
+
+
+def metal(image, labels):
+    return np.where((labels == 1) & (np.arange(image.size).reshape(image.shape) % 97 == 0), 3071, image)
+
+
+CASES = {
+    "as it is": lambda image, labels: (image, labels),
+    "float HU": lambda image, labels: ((image + 0.37).astype(np.float32), labels),
+    "unsigned": lambda image, labels: ((image + 1024).clip(0).astype(np.uint16), labels),
+    "wide integers": lambda image, labels: (image.astype(np.int64), labels),
+    "full range": lambda image, labels: (np.where(labels, image, np.where(image % 2, 32767, -32768)).astype(np.int16), labels),
+    "flat": lambda image, labels: (flat(labels), labels),
+    "metal": lambda image, labels: (metal(image, labels), labels),
+    "scattered": lambda image, labels: (image, np.where((image * 7) % 5 == 0, labels, 0)),
+    "one slice": lambda image, labels: (image, np.where(np.arange(len(labels))[:, None, None] == 15, labels, 0)),
+    "wide labels": lambda image, labels: (image, labels.astype(np.int64)),
+    "fortran order": lambda image, labels: (np.asfortranarray(image), np.asfortranarray(labels)),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_values_are_the_reference_engines_on_awkward_volumes(chest, case):
+    image, labels = CASES[case](*(array[:, 4:28, 4:36] for array in chest))
+    spacing = (2.5, 0.7, 0.8)
+    close(extract(image, labels, spacing, engine="fast"), extract(image, labels, spacing, engine="pyradiomics"))
+
+
+@pytest.mark.parametrize("bin_width", [0.7, 1, 5, 400, 5000])
+def test_values_are_the_reference_engines_for_any_bin_width(chest, bin_width):
+    image, labels = (array[8:20, 6:20, 4:20] for array in chest)
+    spec = ExtractionSpec(bin_width=bin_width)
+    spec, reference = (replace(spec, engine=engine) for engine in ("fast", "pyradiomics"))
+    close(extract(image, labels, ONE_MM, spec=spec), extract(image, labels, ONE_MM, spec=reference))
+
+
+def test_overlapping_regions_of_your_own_are_measured_together(chest):
+    regions = RegionSet.from_dict({"regions": {"UP": ["LUL", "RUL"], "MIX": ["LUL", "RLL"], "ALL": ["LUL", "LLL", "RUL", "RML", "RLL"]}})
+    image, labels = (array[5:25, 6:26, 4:36] for array in chest)
+    found = extract(image, labels, ONE_MM, regions=regions, engine="fast")
+    close(found, extract(image, labels, ONE_MM, regions=regions, engine="pyradiomics"))
+
+
+def test_too_many_gray_levels_are_refused(chest):
+    image, labels = chest
+    with pytest.raises(SpecError, match="expected at most 65535"):
+        extract(image.astype(float), labels, ONE_MM, spec=ExtractionSpec(bin_width=0.001))
+
+
+def invariant(name):
+    """Features that do not know one axis from another, nor up from down: all but planes' diameters and the mesh's ambiguities."""
+    mesh = ("Maximum2D", "MeshVolume", "SurfaceArea", "Sphericity", "SurfaceVolumeRatio")
+    return not any(part in name for part in mesh)
+
+
+@pytest.mark.parametrize("order", permutations(range(3)))
+@pytest.mark.parametrize("flip", [(1, 1, 1), (-1, 1, 1), (1, -1, -1)])
+def test_turning_and_mirroring_changes_only_what_knows_axes(chest, order, flip):
+    spacing = (2.0, 1.0, 1.5)
+    turned = [array.transpose(order)[tuple(slice(None, None, step) for step in flip)] for array in chest]
+    before = extract(*chest, spacing, engine="fast")
+    after = extract(*turned, tuple(spacing[axis] for axis in order), engine="fast")
+    kept = {region: {name: value for name, value in features.items() if invariant(name)} for region, features in before.items()}
+    close({region: {name: after[region][name] for name in features} for region, features in kept.items()}, kept)
+
+
+def test_planes_diameters_turn_with_the_axes(chest):
+    names = {0: "Slice", 1: "Column", 2: "Row"}
+    before = extract(*chest, ONE_MM, engine="fast")["LLL"]
+    for order in permutations(range(3)):
+        after = extract(*(array.transpose(order) for array in chest), ONE_MM, engine="fast")["LLL"]
+        for axis, source in enumerate(order):
+            assert after[f"original_shape_Maximum2DDiameter{names[axis]}"] == before[f"original_shape_Maximum2DDiameter{names[source]}"]
+
+
+def test_air_around_changes_nothing(chest):
+    image, labels = chest
+    wider = [np.pad(array, 5, constant_values=value) for array, value in ((image, -1000), (labels, 0))]
+    assert extract(*wider, ONE_MM, engine="fast") == extract(image, labels, ONE_MM, engine="fast")
+
+
+def test_regions_are_rens_by_default(chest):
+    assert list(extract(*chest, ONE_MM, engine="fast")) == [region.name for region in REN_REGIONS.regions]
