@@ -1,7 +1,8 @@
 """Gray levels of fixed width, and which structure each voxel belongs to, in one whole number a voxel.
 
 Bins start at multiples of the width (PyRadiomics; IBSI Q3RU starts them at the region's minimum), so all regions share one
-absolute binning: a region's own levels are these, shifted to begin at 1.
+absolute binning: a region's own levels are these, shifted to begin at 1. (Unless multiples of the width are not exact, as of 0.7:
+then an edge depends in its last bit on where a region begins, and regions are binned one by one.)
 """
 
 from __future__ import annotations
@@ -89,22 +90,21 @@ def discretize(image: NDArray[Any], labels: NDArray[Any], regions: Mapping[str, 
     extents = label_extents(labels)
     extent = joined(extents, numbers)
     part, hu = labels[extent.box], image[extent.box]
-    index, lowest, values = _index_intensities(hu, structure_of[part] > 0, bin_width)
+    index, lowest, bin_of = _index_intensities(hu, structure_of[part] > 0, bin_width)
     boxes = tuple(_within(joined(extents, members).box, extent.box) for members in regions.values())
     code = np.zeros(tuple(length + 2 for length in part.shape), np.uint32)
     labelled = np.empty(extent.voxels, np.int32)
-    histogram = np.zeros((len(numbers), len(values)), np.int64)
+    histogram = np.zeros((len(numbers), len(bin_of)), np.int64)
     _encode(part, index, lowest, structure_of, code, labelled, histogram)
     present = np.flatnonzero(histogram.any(axis=0))
-    bins = _bins(values[present], bin_width)
-    level_of = np.zeros(len(values), np.uint32)
-    level_of[present] = bins - bins[0] + 1
+    level_of = (bin_of + 1).astype(np.uint32)
     _set_levels(code.ravel(), labelled, level_of)
     by_level = np.zeros((len(numbers), int(level_of.max())), np.int64)
     for column in present.tolist():
         by_level[:, level_of[column] - 1] += histogram[:, column]
     of_structures = member[1:].T.astype(np.int64)
-    if hu.dtype.kind in "iu":
+    if index is hu:
+        values = np.arange(lowest, lowest + len(bin_of))
         intensities = tuple(_nonzero(values, counts @ histogram) for counts in of_structures)
     else:
         structure = structure_of[part]
@@ -118,28 +118,37 @@ def _within(box: Box, outer: Box) -> Box:
     return z, y, x
 
 
-def _bins(values: NDArray[Any], bin_width: float) -> NDArray[np.int64]:
-    """Number of the bin of each value; bin 0 begins at 0.
+def shares_edges(bin_width: float) -> bool:
+    """Whether regions share the edges of their bins: multiples of the width are then exact, wherever a region begins."""
+    return (bin_width * 1024).is_integer()
 
-    Division rounds; a bin is what lies between two edges, as numpy.digitize compares them.
-    """
-    bins = np.floor(values / bin_width)
-    bins -= values < bins * bin_width
-    bins += values >= (bins + 1) * bin_width
-    return bins.astype(np.int64)
+
+def _bins(values: NDArray[Any], bin_width: float) -> NDArray[np.int64]:
+    """Number of the bin of each value, from the lowest value's; edges are PyRadiomics', to the last bit."""
+    lowest = values.min()
+    edges = np.arange(lowest - lowest % bin_width, values.max() + 2 * bin_width, bin_width)
+    # Division rounds; a bin is what lies between two edges, as numpy.digitize compares them.
+    bins: NDArray[np.int64] = np.floor((values - edges[0]) / bin_width).astype(np.int64)
+    bins -= values < edges[bins]
+    bins += values >= edges[bins + 1]
+    return bins
 
 
 def _index_intensities(hu: NDArray[Any], inside: NDArray[np.bool_], bin_width: float) -> tuple[NDArray[Any], int, NDArray[Any]]:
-    """Numbers for the intensities of labelled voxels: an array, what to subtract from it, and the value that each stands for.
+    """Numbers for the intensities of labelled voxels: an array, what to subtract from it, and the bin of each number.
 
     Whole numbers stand for themselves; of others, the bins are numbered.
     """
-    index, width = (hu, 1.0) if hu.dtype.kind in "iu" else (_bins(hu, bin_width), bin_width)
-    values = index[inside]
-    lowest, highest = int(values.min()), int(values.max())
-    if highest - lowest >= MOST_LEVELS:
-        raise SpecError(f"expected at most {MOST_LEVELS} different intensities or gray levels, got {highest - lowest + 1}")
-    return index, lowest, np.arange(lowest, highest + 1) * width
+    values = hu[inside]
+    spread = float(values.max()) - float(values.min())
+    if hu.dtype.kind in "iu" and spread < MOST_LEVELS:
+        lowest = int(values.min())
+        return hu, lowest, _bins(np.arange(lowest, int(values.max()) + 1), bin_width)
+    if spread / bin_width >= MOST_LEVELS - 1:
+        raise SpecError(f"bin_width: expected at most {MOST_LEVELS} gray levels, got {spread / bin_width:.0f}")
+    index = np.zeros(hu.shape, np.int32)
+    index[inside] = _bins(values, bin_width)
+    return index, 0, np.arange(index.max() + 1)
 
 
 def _nonzero(values: NDArray[Any], counts: NDArray[np.int64]) -> Counted:

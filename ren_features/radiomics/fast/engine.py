@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ren_features.cores import threads_per_worker
 from ren_features.radiomics.fast import first_order, glcm, gldm, glrlm, glszm, neighbourhoods, ngtdm, shape
-from ren_features.radiomics.fast.discretization import Voxels, discretize
+from ren_features.radiomics.fast.discretization import Voxels, discretize, shares_edges
 from ren_features.radiomics.fast.neighbourhoods import Neighbourhoods
 from ren_features.radiomics.fast.sizes import SizeMatrix
 from ren_features.spec import ExtractionSpec, Spacing
@@ -48,21 +48,24 @@ def measure(
     threads : int, optional
         By default one for each core. The values do not depend on it.
     """
-    if not regions:
-        return {}
-    voxels = discretize(image, labels, regions, spec.bin_width)
-    families = {name.split("_")[1] for name in spec.features}
-    threads = threads or threads_per_worker(1)
+    together = [regions] if shares_edges(spec.bin_width) else [{name: members} for name, members in regions.items()]
+    found: dict[str, dict[str, float]] = {}
+    for group in together if regions else ():
+        voxels = discretize(image, labels, group, spec.bin_width)
+        found |= _measure(voxels, spacing_mm, spec.features, threads or threads_per_worker(1))
+    return found
+
+
+def _measure(voxels: Voxels, spacing_mm: Spacing, features: tuple[str, ...], threads: int) -> dict[str, dict[str, float]]:
+    families = {name.split("_")[1] for name in features}
     with ThreadPoolExecutor(threads) as pool:
         of_family = count(voxels, families, spacing_mm, pool, threads)
 
         def of_region(region: int) -> dict[str, float]:
-            return {
-                f"original_{family}_{name}": value for family in of_family for name, value in of_family[family](region).items()
-            }
+            everything = {f"{family}_{name}": value for family in of_family for name, value in of_family[family](region).items()}
+            return {feature: everything[feature.removeprefix("original_")] for feature in features}
 
-        found = list(pool.map(of_region, range(len(voxels.regions))))
-    return {name: {feature: found[region][feature] for feature in spec.features} for region, name in enumerate(voxels.regions)}
+        return dict(zip(voxels.regions, pool.map(of_region, range(len(voxels.regions))), strict=True))
 
 
 def count(voxels: Voxels, families: set[str], spacing_mm: Spacing, pool: Executor, threads: int) -> dict[str, FeaturesOfRegion]:

@@ -115,8 +115,8 @@ def _matrices(voxels: Voxels, forest: Forest, region_of: NDArray[np.int64], regi
     matrices = []
     for region in range(regions):
         level, size = np.nonzero(table[region])
-        listed = large[large[:, 0] == region]
-        counts = np.concatenate([table[region][level, size], np.ones(len(listed), np.int64)])
+        listed, times = np.unique(large[large[:, 0] == region], axis=0, return_counts=True)
+        counts = np.concatenate([table[region][level, size], times])
         matrices.append(SizeMatrix(np.concatenate([level + 1, listed[:, 1]]), np.concatenate([size + 1, listed[:, 2]]), counts))
     return matrices
 
