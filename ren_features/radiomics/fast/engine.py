@@ -72,9 +72,9 @@ def count(voxels: Voxels, families: set[str], spacing_mm: Spacing, pool: Executo
     """Fill the matrices of all families; what is returned turns those of a region into features."""
     at_fissure = np.zeros(len(voxels.labelled), bool)
     forest = pool.submit(glszm.zones_of_structures, voxels) if "glszm" in families else None
-    # More slabs than threads, so that none waits long for the last.
-    edges = _slabs(voxels, 2 * threads if threads > 1 else 1) if families & AROUND_VOXELS else ()
-    slabs = [pool.submit(neighbourhoods.count_slab, voxels, *slab, at_fissure) for slab in edges]
+    parts = neighbourhoods.parts_of(voxels)
+    counters = range(threads) if families & AROUND_VOXELS else ()
+    slabs = [pool.submit(neighbourhoods.count_parts, voxels, parts, at_fissure) for _ in counters]
     regions = range(len(voxels.regions)) if "shape" in families else ()
     shapes = [pool.submit(shape.features, voxels, region, spacing_mm) for region in regions]
     lowest = [int(np.flatnonzero(counts)[0]) + 1 for counts in voxels.level_counts]
@@ -95,12 +95,6 @@ def count(voxels: Voxels, families: set[str], spacing_mm: Spacing, pool: Executo
         zones = glszm.zones_of_regions(voxels, forest.result(), at_fissure)
         of_family["glszm"] = lambda region: glszm.features(zones[region].from_level(lowest[region]))
     return {family: function for family, function in of_family.items() if family in families}
-
-
-def _slabs(voxels: Voxels, number: int) -> Iterator[tuple[int, int]]:
-    """Parts of equal numbers of labelled voxels, first and last."""
-    edges = np.linspace(0, len(voxels.labelled), number + 1).astype(int)
-    return zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
 
 
 def _levels(voxels: Voxels, region: int) -> NDArray[np.int64]:

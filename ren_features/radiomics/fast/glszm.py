@@ -14,7 +14,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ren_features.radiomics.fast.directions import flat_offsets
+from ren_features.radiomics.fast.directions import DIRECTIONS, flat_offsets
 from ren_features.radiomics.fast.discretization import LEVEL_BITS, MOST_LEVELS, Voxels
 from ren_features.radiomics.fast.sizes import SizeMatrix, size_statistics
 
@@ -39,6 +39,34 @@ NAMES = {
 
 TABLED_SIZES = 256
 """Zones up to this size are counted in a table; the few larger ones are listed."""
+
+
+def _apart() -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Which neighbours still tell something once one of the nearest is known to belong to the zone.
+
+    Neighbours that touch that one are joined with it already, so only those apart from it need a look; and none of the nearest
+    that were looked at before it, which differ.
+
+    Returns
+    -------
+    nearest : ndarray of int
+        Directions along one axis, z first: most other neighbours touch the voxel one step back along it.
+    apart : ndarray of int
+        Directions to look at after each of the nearest, and after none.
+    first : ndarray of int
+        Where those of each begin in `apart`.
+    """
+    nearest = [int(np.flatnonzero((axis == DIRECTIONS).all(axis=1))[0]) for axis in np.eye(3, dtype=int)]
+    groups = [
+        [k for k in range(13) if k not in nearest[: place + 1] and np.abs(DIRECTIONS[k] - DIRECTIONS[one]).max() > 1]
+        for place, one in enumerate(nearest)
+    ]
+    groups.append([k for k in range(13) if k not in nearest])
+    first = np.cumsum([0, *(len(group) for group in groups)])
+    return np.array(nearest), np.array([k for group in groups for k in group]), first
+
+
+NEAREST, APART, FIRST_APART = _apart()
 
 
 @dataclass(frozen=True)
@@ -144,8 +172,15 @@ def _join_within(code, labelled, offsets, parent):
     for position in range(labelled.size):
         voxel = labelled[position]
         parent[voxel] = voxel
-        for direction in range(13):
-            other = voxel - offsets[direction]
+        for nearest in range(len(NEAREST)):
+            other = voxel - offsets[NEAREST[nearest]]
+            if code[other] == code[voxel]:
+                _join(parent, voxel, other)
+                break
+        else:
+            nearest = len(NEAREST)
+        for index in range(FIRST_APART[nearest], FIRST_APART[nearest + 1]):
+            other = voxel - offsets[APART[index]]
             if code[other] == code[voxel] and parent[other] != parent[voxel]:
                 _join(parent, voxel, other)
 

@@ -6,8 +6,10 @@ counted apart, by region.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, fields
-from typing import Any
+from queue import Empty, SimpleQueue
+from typing import Any, cast
 
 import numba
 import numpy as np
@@ -17,6 +19,11 @@ from ren_features.radiomics.fast.directions import flat_offsets
 from ren_features.radiomics.fast.discretization import LEVEL_BITS, MOST_LEVELS, Voxels
 
 NEIGHBOURS = 26
+
+PART = 1 << 17
+"""Voxels that a thread counts at a time."""
+
+Parts = SimpleQueue[tuple[int, int]]
 
 DENSE_LEVELS = 512
 """Up to so many gray levels pairs and runs are counted in tables; above, they are sorted (`glcm`, `glrlm`)."""
@@ -87,8 +94,17 @@ def pair_slots(member: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np
     return slots, np.array(rows)
 
 
-def count_slab(voxels: Voxels, first: int, last: int, at_fissure: NDArray[np.bool_]) -> Slab:
-    """Counts over the labelled voxels `first` to `last`; marks those with a neighbour in another structure of their regions."""
+def parts_of(voxels: Voxels) -> Parts:
+    """The labelled voxels in short parts (first, last), for threads to take one after another."""
+    parts: Parts = SimpleQueue()
+    edges = range(0, len(voxels.labelled), PART)
+    for first in edges:
+        parts.put((first, min(first + PART, len(voxels.labelled))))
+    return parts
+
+
+def count_parts(voxels: Voxels, parts: Parts, at_fissure: NDArray[np.bool_]) -> Slab:
+    """Counts over parts until there are none left; marks voxels with a neighbour in another structure of their regions."""
     slots, by_region = pair_slots(voxels.member)
     levels, regions, structures, longest = voxels.levels, len(voxels.regions), voxels.structures, max(voxels.code.shape)
     tabled = levels if levels <= DENSE_LEVELS else 0
@@ -102,10 +118,12 @@ def count_slab(voxels: Voxels, first: int, last: int, at_fissure: NDArray[np.boo
         region_equal=np.zeros((regions, levels, NEIGHBOURS + 1), np.int64),
         region_deviation=np.zeros((regions, levels, NEIGHBOURS + 1), np.int64),
     )
-    space = voxels.code.ravel(), voxels.labelled[first:last], flat_offsets(voxels.code.shape), slots, voxels.member
     arrays = [getattr(slab, field.name) for field in fields(slab)]
-    kernel: Any = _count
-    kernel(*space, *arrays, at_fissure[first:last])
+    code, offsets, kernel = voxels.code.ravel(), flat_offsets(voxels.code.shape), cast(Any, _count)
+    while not parts.empty():
+        with suppress(Empty):
+            first, last = parts.get_nowait()
+            kernel(code, voxels.labelled[first:last], offsets, slots, voxels.member, *arrays, at_fissure[first:last])
     slab.runs[..., 0] += slab.single_runs
     return slab
 
@@ -114,8 +132,13 @@ def combine(voxels: Voxels, slabs: list[Slab]) -> Neighbourhoods:
     """Counts of regions from those of slabs and structures."""
     _, by_region = pair_slots(voxels.member)
 
+    lengths = np.any([each.any(axis=(0, 1, 2)) for slab in slabs for each in (slab.runs, slab.region_runs)], axis=0)
+    longest = int(np.flatnonzero(lengths)[-1]) + 1 if lengths.any() else 0
+
     def total(name: str) -> NDArray[np.int64]:
-        return np.asarray(np.sum([getattr(slab, name) for slab in slabs], axis=0, dtype=np.int64))
+        counts = [getattr(slab, name) for slab in slabs]
+        kept = [each[..., :longest] if name.endswith("runs") else each for each in counts]
+        return np.asarray(sum(kept[1:], kept[0].astype(np.int64)))
 
     def of_regions(name: str, parts: NDArray[np.bool_]) -> NDArray[np.int64]:
         by_part = total(name)

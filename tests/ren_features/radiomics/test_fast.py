@@ -4,6 +4,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise, permutations
+from queue import SimpleQueue
 
 import numpy as np
 import pytest
@@ -32,8 +33,12 @@ def counted(image, labels, slabs=1):
     present = {name: members for name, members in REGIONS.items() if set(members) <= set(np.unique(labels).tolist())}
     voxels = discretize(image, labels, present, 25.0)
     at_fissure = np.zeros(len(voxels.labelled), bool)
-    edges = np.linspace(0, len(voxels.labelled), slabs + 1).astype(int)
-    parts = [neighbourhoods.count_slab(voxels, a, b, at_fissure) for a, b in pairwise(edges)]
+    edges = np.linspace(0, len(voxels.labelled), slabs + 1).astype(int).tolist()
+    parts = []
+    for part in pairwise(edges):
+        queue = SimpleQueue()
+        queue.put(part)
+        parts.append(neighbourhoods.count_parts(voxels, queue, at_fissure))
     return present, voxels, neighbourhoods.combine(voxels, parts), at_fissure
 
 
