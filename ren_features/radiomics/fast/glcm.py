@@ -19,6 +19,9 @@ from ren_features.radiomics.fast.sizes import EPSILON
 
 Probabilities = NDArray[np.float64]
 
+CANDIDATES = 4
+"""Largest eigenvalues among which the second largest is looked for."""
+
 
 def features(matrices: Iterator[NDArray[np.int64]], levels: NDArray[np.int64], lowest: int) -> dict[str, float]:
     """Features of one region: means over the directions in which it has pairs.
@@ -129,11 +132,22 @@ def _imc2(information: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _maximal_correlation(p: Probabilities, marginal: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Square root of the second largest eigenvalue of Q_ij = sum_k p_ik p_jk / (m_i m_k + eps), with marginals m.
+
+    Without eps, Q has the squared eigenvalues of the symmetric matrix p_ik / sqrt(m_i m_k). PyRadiomics' eps changes them where
+    gray levels are rare; that is added to first order.
+    """
     if p.shape[1] < 2:
         return np.ones(len(p))
-    scale = np.sqrt(_quotient(np.ones_like(marginal), marginal, 0.0))
-    eigenvalues = np.linalg.eigvalsh(p * scale[:, :, None] * scale[:, None, :])
-    return np.asarray(np.sort(np.abs(eigenvalues), axis=1)[:, -2], float)
+    product = marginal[:, :, None] * marginal[:, None, :]
+    inverse = _quotient(np.ones_like(marginal), np.sqrt(marginal), 0.0)
+    values, vectors = np.linalg.eigh(p * inverse[:, :, None] * inverse[:, None, :])
+    order = np.argsort(-np.abs(values), axis=1)[:, :CANDIDATES]
+    values, vectors = np.take_along_axis(values, order, 1), np.take_along_axis(vectors, order[:, None, :], 2)
+    change = p * _quotient(np.full_like(product, -EPSILON), product * (product + EPSILON), 0.0)
+    left, right = np.sqrt(marginal)[:, :, None] * vectors, p @ (inverse[:, :, None] * vectors)
+    changed = values**2 + np.einsum("dik,dik->dk", left, change @ right)
+    return np.asarray(np.sqrt(np.sort(changed, axis=1)[:, -2].clip(min=0)))
 
 
 def _mean(values: NDArray[np.float64]) -> float:
