@@ -12,7 +12,7 @@ REN := $(BIN)/ren-features
 demo: .venv/core.done
 	rm -rf $(DEMO)
 	$(REN) synth $(DEMO) --patients 6 --seed 1
-	$(REN) build $(DEMO)/cohort.csv --store $(DEMO)/ren.duckdb --spec examples/native_grid.yaml --jobs 2
+	$(REN) build $(DEMO)/cohort.csv --store $(DEMO)/ren.duckdb --jobs 2
 	@echo "\n1. Mean density by lobe and diagnosis: which lobes are ill?"
 	$(REN) query "SELECT region, label_has_ILD AS ild, count(*) AS scans, round(avg(original_firstorder_Mean)) AS mean_hu FROM lobe_features GROUP BY ALL ORDER BY ALL" --store $(DEMO)/ren.duckdb
 	@echo "\n2. How do lower lobes change between a patient's scans?"
@@ -41,12 +41,12 @@ benchmark: .venv/test.done
 .venv/core.done: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and f"Python 3.11 to 3.13 is needed, $(PYTHON) is {sys.version.split()[0]}: make PYTHON=python3.12 ...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(PIP) numpy setuptools wheel
-	PYTHONPATH=$(CURDIR)/tools/pyradiomics_build $(PIP) --no-build-isolation pyradiomics==3.0.1
+	$(PIP) setuptools wheel
 	$(PIP) --no-build-isolation --editable .
 	touch $@
 
 .venv/test.done: .venv/core.done
+	PYTHONPATH=$(CURDIR)/tools/pyradiomics_build $(PIP) --no-build-isolation pyradiomics==3.0.1
 	$(PIP) --no-build-isolation --editable ".[dev]"
 	touch $@
 

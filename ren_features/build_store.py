@@ -61,6 +61,7 @@ def build(
     *,
     spec: ExtractionSpec | None = None,
     jobs: int = 1,
+    threads: int = 1,
     retry_failed: bool = False,
     listener: Listener | None = None,
 ) -> Summary:
@@ -74,6 +75,8 @@ def build(
         By default REN's.
     jobs : int
         Worker processes; 0 measures in this process.
+    threads : int
+        Threads of each worker. For a cohort more workers are better; for a single large scan, more threads.
     retry_failed : bool
         Whether to measure again what failed before with the same files.
     listener : Listener, optional
@@ -103,7 +106,7 @@ def build(
             plan = _plan(connection, cohort, spec, retry_failed=retry_failed)
             summary.already_done, summary.failed, summary.left = plan.done, plan.failed_before, len(plan.todo)
             listener.planned(plan)
-            for outcome in _measure_all(plan.todo, spec, jobs):
+            for outcome in _measure_all(plan.todo, spec, jobs, threads):
                 write_outcome(connection, outcome, spec.spec_id, run.run_id)
                 _count(summary, outcome)
                 listener.finished(outcome)
@@ -137,8 +140,8 @@ def _plan(connection: Connection, cohort: Cohort, spec: ExtractionSpec, *, retry
     return plan
 
 
-def _measure_all(scans: list[Scan], spec: ExtractionSpec, jobs: int) -> Iterator[Outcome]:
-    for scan, result in run_tasks(partial(measure_scan, spec=spec), scans, jobs=jobs):
+def _measure_all(scans: list[Scan], spec: ExtractionSpec, jobs: int, threads: int) -> Iterator[Outcome]:
+    for scan, result in run_tasks(partial(measure_scan, spec=spec), scans, jobs=jobs, threads=threads):
         yield _died(scan, result) if isinstance(result, WorkerDiedError) else result
 
 

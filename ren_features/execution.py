@@ -15,7 +15,6 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
 
-from ren_features.cores import threads_per_worker
 from ren_features.errors import RenError
 
 READY = "ready"
@@ -34,7 +33,7 @@ class WorkerStartError(RenError):
 
 
 def run_tasks(
-    function: Callable[[Task, int], Result], tasks: Sequence[Task], *, jobs: int
+    function: Callable[[Task, int], Result], tasks: Sequence[Task], *, jobs: int, threads: int = 1
 ) -> Iterator[tuple[Task, Result | WorkerDiedError]]:
     """Yield every task with its result, in order of completion. Closing the iterator stops the workers at once.
 
@@ -46,13 +45,13 @@ def run_tasks(
     tasks : sequence
     jobs : int
         Worker processes; 0 runs the tasks in this process, one after another (for a debugger).
+    threads : int
+        Threads of each worker: jobs times threads is the number of cores in use.
     """
-    jobs = min(jobs, len(tasks))
-    threads = threads_per_worker(jobs)
     if jobs == 0:
         yield from ((task, function(task, threads)) for task in tasks)
     else:
-        yield from _run_on_processes(function, deque(tasks), jobs, threads)
+        yield from _run_on_processes(function, deque(tasks), min(jobs, len(tasks)), threads)
 
 
 class Worker(Generic[Task, Result]):

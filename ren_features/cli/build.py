@@ -23,6 +23,9 @@ def build(
     regions: RegionsFile = None,
     engine: Annotated[str | None, typer.Option(help="Which engine computes the features.", show_default=False)] = None,
     jobs: Annotated[int, typer.Option(min=0, help="Worker processes; 0 measures in this process, for a debugger.")] = 1,
+    threads: Annotated[
+        int, typer.Option(min=1, help="Threads of each worker; jobs times threads is the number of cores in use.")
+    ] = 1,
     *,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Measure again what failed before.")] = False,
 ) -> None:
@@ -37,7 +40,9 @@ def build(
     # A scheduler's SIGTERM ends a build as Ctrl-C does: what is stored stays.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with listener() as progress:
-        summary = build_store(cohort, store, spec=settings, jobs=jobs, retry_failed=retry_failed, listener=progress)
+        summary = build_store(
+            cohort, store, spec=settings, jobs=jobs, threads=threads, retry_failed=retry_failed, listener=progress
+        )
     _print(summary, store)
     if summary.interrupted:
         raise typer.Exit(INTERRUPTED)

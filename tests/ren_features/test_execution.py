@@ -11,7 +11,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ren_features.cores import threads_per_worker
 from ren_features.execution import WorkerDiedError, WorkerStartError, run_tasks
 
 
@@ -101,7 +100,12 @@ def test_closing_the_iterator_stops_busy_workers():
     assert not [worker for worker in workers if worker.is_running()]
 
 
-def test_workers_share_the_cores():
-    cores = threads_per_worker(1)
-    assert threads_per_worker(0) == cores
-    assert threads_per_worker(cores) == threads_per_worker(10 * cores) == 1
+def threads_of(task, threads):
+    import SimpleITK as sitk
+
+    return threads, sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_workers_have_the_threads_that_they_are_given(threads):
+    assert dict(run_tasks(threads_of, [0], jobs=1, threads=threads)) == {0: (threads, threads)}

@@ -20,6 +20,7 @@ from ren_features.extents import joined, label_extents
 from ren_features.volume import Box
 
 MOST_LEVELS = 0xFFFF
+MOST_STRUCTURES = 0xFF
 LEVEL_BITS = 16
 
 Counted = tuple[NDArray[np.float64], NDArray[np.int64]]
@@ -79,9 +80,11 @@ def discretize(image: NDArray[Any], labels: NDArray[Any], regions: Mapping[str, 
     Raises
     ------
     SpecError
-        When the width would make more gray levels than 16 bits can tell apart.
+        When the width would make more gray levels than 16 bits can tell apart, or regions more labels than 8 bits.
     """
     numbers = sorted({number for members in regions.values() for number in members})
+    if len(numbers) > MOST_STRUCTURES:
+        raise SpecError(f"regions: expected at most {MOST_STRUCTURES} labels together, got {len(numbers)}")
     member = np.zeros((len(numbers) + 1, len(regions)), bool)
     for column, members in enumerate(regions.values()):
         member[[numbers.index(number) + 1 for number in members], column] = True

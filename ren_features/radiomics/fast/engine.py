@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ren_features.cores import threads_per_worker
+from ren_features.cores import available_cores
 from ren_features.radiomics.fast import first_order, glcm, gldm, glrlm, glszm, neighbourhoods, ngtdm, shape
 from ren_features.radiomics.fast.discretization import Voxels, discretize, shares_edges
 from ren_features.radiomics.fast.neighbourhoods import Neighbourhoods
@@ -52,7 +52,7 @@ def measure(
     found: dict[str, dict[str, float]] = {}
     for group in together if regions else ():
         voxels = discretize(image, labels, group, spec.bin_width)
-        found |= _measure(voxels, spacing_mm, spec.features, threads or threads_per_worker(1))
+        found |= _measure(voxels, spacing_mm, spec.features, threads or available_cores())
     return found
 
 
