@@ -73,19 +73,21 @@ class Worker(Generic[Task, Result]):
         with suppress(BrokenPipeError):
             self.pipe.send(task)
 
-    def just_started(self) -> bool:
+    def just_started(self, *, others_have: bool) -> bool:
         """Take the worker's first message, if that is what the pipe is ready with.
 
         Raises
         ------
         WorkerStartError
-            When it ended instead.
+            When it ended instead, and no other worker has ever started.
         """
         if self.started:
             return False
         try:
             self.started = self.pipe.recv() == READY
         except (EOFError, OSError) as error:
+            if others_have:
+                return False  # it was killed: taking its result will tell
             self.process.join()
             reason = _exit_reason(self.process.exitcode)
             raise WorkerStartError(
@@ -114,6 +116,7 @@ def _run_on_processes(
     function: Callable[[Task, int], Result], tasks: deque[Task], jobs: int, threads: int
 ) -> Iterator[tuple[Task, Result | WorkerDiedError]]:
     workers: dict[Any, Worker[Task, Result]] = {}
+    any_started = False
 
     def start_new() -> None:
         worker = Worker(function, threads)
@@ -126,7 +129,8 @@ def _run_on_processes(
         while workers:
             for pipe in wait(list(workers)):
                 worker = workers[pipe]
-                if worker.just_started():
+                if worker.just_started(others_have=any_started):
+                    any_started = True
                     continue
                 task, result = worker.task, worker.take()
                 if tasks and worker.process.is_alive():

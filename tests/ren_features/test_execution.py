@@ -67,6 +67,17 @@ def test_a_worker_that_is_killed_costs_the_task_it_has():
     assert sum(isinstance(result, WorkerDiedError) for result in rest) == 1
 
 
+def test_a_worker_that_is_killed_while_it_starts_costs_one_task():
+    results = run_tasks(wait_then_name_process, [0, 0, 0, 0], jobs=1)
+    _, first = next(results)
+    os.kill(first, signal.SIGKILL)
+    next(results)  # the killed worker's task; another worker is starting now
+    (starting,) = (child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline()))
+    starting.kill()
+    rest = [result for _, result in results]
+    assert [isinstance(result, WorkerDiedError) for result in rest] == [True, False]
+
+
 def test_workers_that_cannot_start_are_not_blamed_on_tasks(tmp_path):
     (tmp_path / "script.py").write_text(
         "from ren_features.execution import run_tasks\n"
