@@ -180,12 +180,11 @@ def read_table(path: Path) -> pl.DataFrame:
         names = (
             pl.read_parquet_schema(path) if parquet else pl.read_csv(path, infer_schema=False, has_header=False, n_rows=1).row(0)
         )
-        repeated = sorted(
-            {str(name) for name in names if [str(other).casefold() for other in names].count(str(name).casefold()) > 1}
-        )
+        folded = [str(name).strip().casefold() for name in names]
+        repeated = sorted({str(name) for name, fold in zip(names, folded, strict=True) if folded.count(fold) > 1})
         if repeated:
             raise CohortError(f"{path}: expected each column once, got {', '.join(repeated)}")
-        table = pl.read_parquet(path) if parquet else pl.read_csv(path, infer_schema=False)
+        table = (pl.read_parquet(path) if parquet else pl.read_csv(path, infer_schema=False)).rename(str.strip)
         text = table.select(_as_text(column) for column in table)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise CohortError(f"{path}: expected a table (CSV or Parquet), could not read it: {error}") from error

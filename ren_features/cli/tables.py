@@ -7,9 +7,24 @@ import json
 
 import polars as pl
 
+from ren_features.errors import StoreError
+
 
 def frame_bytes(frame: pl.DataFrame, form: str) -> bytes:
-    """Render as table, csv, json or parquet."""
+    """Render as table, csv, json or parquet.
+
+    Raises
+    ------
+    StoreError
+        For values that polars has no text for, such as an infinite date.
+    """
+    try:
+        return _rendered(frame, form)
+    except pl.exceptions.PanicException as error:
+        raise StoreError(f"the answer has a value without a counterpart in polars: cast it to VARCHAR ({error})") from error
+
+
+def _rendered(frame: pl.DataFrame, form: str) -> bytes:
     if form == "table":
         return (frame_text(frame) + "\n").encode()
     buffer = io.BytesIO()

@@ -119,6 +119,8 @@ def _create(path: Path) -> None:
 
     Of two processes that make the same store at once, one links and the other opens what it finds.
     """
+    if not path.parent.is_dir():
+        raise StoreError(f"store {path}: expected a folder to make it in, found no {path.parent}")
     draft = path.with_name(f"{path.name}.{os.getpid()}.new")
     log = draft.with_name(f"{draft.name}.wal")
     try:

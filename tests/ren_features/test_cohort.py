@@ -74,7 +74,7 @@ def test_nested_columns_are_refused(tmp_path):
         read_cohort(tmp_path / "c.parquet")
 
 
-@pytest.mark.parametrize("columns", ["image,image", "label_t,label_T", "label_t,label_t", "sex,Sex"])
+@pytest.mark.parametrize("columns", ["image,image", "label_t,label_T", "label_t,label_t", "sex,Sex", "sex,sex "])
 def test_a_column_that_stands_twice_is_refused(tmp_path, columns):
     (tmp_path / "c.csv").write_text(f"patient_id,scan_id,image,{columns}\np,s,x.nii,1,0\n".replace("image,image", "image"))
     if "image" in columns:
@@ -86,6 +86,11 @@ def test_a_column_that_stands_twice_is_refused(tmp_path, columns):
 def test_a_column_that_is_almost_known_is_refused(tmp_path, column):
     (tmp_path / "c.csv").write_text(f"patient_id,scan_id,image,{column}\np,s,x.nii,1\n")
     assert f"column {column}: expected" in problems(tmp_path / "c.csv")[0]
+
+
+def test_spaces_around_column_names_are_no_part_of_them(tmp_path):
+    (tmp_path / "c.csv").write_text("patient_id, scan_id , image,mask_scheme \np,s,x.nii,lungmask\n")
+    assert read_cohort(tmp_path / "c.csv").scans[0].mask_scheme == "lungmask"
 
 
 def test_empty_lines_are_no_rows(tmp_path):

@@ -188,7 +188,7 @@ def test_sums_of_whole_numbers_are_numbers(ren, store):
     assert isinstance(row["n"], int)
 
 
-@pytest.mark.parametrize("sql", ["SELECT finished_at - started_at FROM runs", "SELECT 'ab'::BLOB"])
+@pytest.mark.parametrize("sql", ["SELECT finished_at - started_at FROM runs", "SELECT 'ab'::BLOB", "SELECT 'infinity'::DATE"])
 def test_types_that_others_lack_end_in_words_or_text(store, sql):
     command = shutil.which("ren-features", path=str(sys.prefix) + "/bin")
     for form in ("table", "csv", "json"):
