@@ -7,6 +7,7 @@ own pipe: whatever happens to it, the parent knows the task, and starts another 
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +17,9 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
 
 from ren_features.errors import RenError
+
+LINEAR_ALGEBRA_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+"""Without these, numpy's linear algebra takes every core in every worker."""
 
 READY = "ready"
 """A worker's first message."""
@@ -63,7 +67,7 @@ class Worker(Generic[Task, Result]):
         self.started = False
         self.pipe, child_end = context.Pipe()
         self.process = context.Process(target=_serve, args=(child_end, function, threads), daemon=True)
-        with _signals_left_to_the_parent():
+        with _signals_left_to_the_parent(), _environment(dict.fromkeys(LINEAR_ALGEBRA_THREADS, str(threads))):
             self.process.start()
         child_end.close()
 
@@ -167,6 +171,21 @@ def _signals_left_to_the_parent() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Variables for processes started here: libraries read them when they are loaded."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _exit_reason(code: int | None) -> str:

@@ -114,9 +114,11 @@ def test_closing_the_iterator_stops_busy_workers():
 def threads_of(task, threads):
     import SimpleITK as sitk
 
-    return threads, sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    return threads, sitk.ProcessObject.GetGlobalDefaultNumberOfThreads(), os.environ["OPENBLAS_NUM_THREADS"]
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_workers_have_the_threads_that_they_are_given(threads):
-    assert dict(run_tasks(threads_of, [0], jobs=1, threads=threads)) == {0: (threads, threads)}
+    before = dict(os.environ)
+    assert dict(run_tasks(threads_of, [0], jobs=1, threads=threads)) == {0: (threads, threads, str(threads))}
+    assert dict(os.environ) == before
