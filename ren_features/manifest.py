@@ -56,7 +56,7 @@ def write_manifest(
     CohortError
         With every problem; then nothing is written.
     """
-    images = _images(folder, leave_out=masks)
+    images = _images(folder)
     if not images:
         raise CohortError(f"{folder}: expected images <patient>/<scan> of type {', '.join(IMAGE_SUFFIXES)}, found none")
     if mask_scheme and mask_scheme not in LABEL_SCHEMES:
@@ -89,14 +89,14 @@ def write_manifest(
     return Written(_write_checked(table, output), tuple(notes))
 
 
-def _images(folder: Path, leave_out: Path | None = None) -> dict[tuple[str, str], Path]:
+def _images(folder: Path) -> dict[tuple[str, str], Path]:
     """Images two levels down, by patient and file name without suffix."""
     if not folder.is_dir():
         raise CohortError(f"{folder}: expected a folder of scans, found none")
     images: dict[tuple[str, str], Path] = {}
     for path in sorted(folder.glob("*/*")):
         suffix = next((suffix for suffix in IMAGE_SUFFIXES if path.name.lower().endswith(suffix)), None)
-        if suffix is None or path.name.startswith(".") or (leave_out and path.resolve().is_relative_to(leave_out.resolve())):
+        if suffix is None or path.name.startswith("."):
             continue
         key = (path.parent.name, path.name[: -len(suffix)])
         if key in images:
