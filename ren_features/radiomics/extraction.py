@@ -27,6 +27,7 @@ class Engine(Protocol):
         self,
         image: NDArray[Any],
         labels: NDArray[Any],
+        extents: Mapping[int, Extent],
         regions: Mapping[str, tuple[int, ...]],
         spacing_mm: Spacing,
         spec: ExtractionSpec,
@@ -94,7 +95,7 @@ def extract(
         for region in (regions or spec.regions).regions
     }
     measurable = {name: numbers for name, numbers in members.items() if refusal(joined(extents, numbers)) is None}
-    return load_engine(engine or spec.engine).measure(image, labels, measurable, spacing_mm, spec, threads)
+    return load_engine(engine or spec.engine).measure(image, labels, extents, measurable, spacing_mm, spec, threads)
 
 
 def refusal(extent: Extent) -> str | None:

@@ -12,8 +12,8 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ren_features.errors import SpecError
+from ren_features.extents import Extent, joined
 from ren_features.spec import ENGINE_VERSIONS, ExtractionSpec, Spacing
-from ren_features.volume import bounding_box
 
 MARGIN = 1
 """Voxels around a region's box: PyRadiomics refuses a mask without background."""
@@ -22,6 +22,7 @@ MARGIN = 1
 def measure(
     image: NDArray[Any],
     labels: NDArray[Any],
+    extents: Mapping[int, Extent],
     regions: Mapping[str, tuple[int, ...]],
     spacing_mm: Spacing,
     spec: ExtractionSpec,
@@ -33,6 +34,8 @@ def measure(
     ----------
     image : ndarray, shape (z, y, x), HU
     labels : ndarray of int, shape (z, y, x)
+    extents : mapping of int to Extent
+        Of every label.
     regions : mapping of str to tuple of int
         Region -> its label numbers; PyRadiomics must accept each (`ren_features.radiomics.refusal`).
     spacing_mm : tuple of float (z, y, x)
@@ -51,7 +54,11 @@ def measure(
     van Griethuysen et al., Cancer Res 77 (2017) e104.
     """
     extractor = _extractor(spec)
-    return {name: _execute(extractor, image, np.isin(labels, numbers), spacing_mm) for name, numbers in regions.items()}
+    boxes = {name: joined(extents, numbers).box for name, numbers in regions.items()}
+    return {
+        name: _execute(extractor, image[boxes[name]], np.isin(labels[boxes[name]], numbers), spacing_mm)
+        for name, numbers in regions.items()
+    }
 
 
 def _extractor(spec: ExtractionSpec) -> Any:
@@ -88,8 +95,7 @@ def check() -> None:
 
 
 def _execute(extractor: Any, image: NDArray[Any], mask: NDArray[np.bool_], spacing_mm: Spacing) -> dict[str, float]:
-    box = bounding_box(mask)
-    itk_image, itk_mask = (_itk(np.pad(array[box], MARGIN), spacing_mm) for array in (image, mask.view(np.uint8)))
+    itk_image, itk_mask = (_itk(np.pad(array, MARGIN), spacing_mm) for array in (image, mask.view(np.uint8)))
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         # PyRadiomics divides by zero in flat regions and says so; its result (NaN or a fixed value) is what counts.
         warnings.simplefilter("ignore")

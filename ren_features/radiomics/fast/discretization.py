@@ -8,7 +8,9 @@ then an edge depends in its last bit on where a region begins, and regions are b
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numba
@@ -16,12 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ren_features.errors import SpecError
-from ren_features.extents import joined, label_extents
+from ren_features.extents import Extent, joined
 from ren_features.volume import Box
 
 MOST_LEVELS = 0xFFFF
 MOST_STRUCTURES = 0xFF
 LEVEL_BITS = 16
+
+SLICES = 16
+"""Slices that a thread encodes at a time."""
 
 Counted = tuple[NDArray[np.float64], NDArray[np.int64]]
 
@@ -34,16 +39,18 @@ class Voxels:
     ----------
     code : ndarray of uint32, shape (z, y, x)
         0 in the background; else structure << 16 | level, with structures 1, 2, ... for each label that some region uses, and
-        absolute gray levels from 1. Equal codes are equal levels within one structure.
-    labelled : ndarray of int32
-        Flat indices of the labelled voxels, in array order.
+        absolute gray levels from 1. Equal codes are equal levels within one structure. More slices of background follow, so that
+        two steps ahead of a voxel is still a place in the array.
+    spans : ndarray of int32, shape (span, 2)
+        Where labelled voxels follow each other along x: flat indices of the first one and of the one after the last; in array
+        order.
     levels : int
         Largest gray level.
     regions : tuple of str
     member : ndarray of bool, shape (structure + 1, region)
         Which structures make up which region; nothing belongs to the background.
-    level_counts : ndarray of int, shape (region, level)
-        Voxels of each absolute gray level (index = level - 1).
+    level_counts : ndarray of int, shape (structure, level)
+        Voxels of each absolute gray level; index = structure - 1 and level - 1.
     boxes : tuple of slices (z, y, x), one for each region
         Where it lies in `code`, with a margin of one voxel.
     intensities : tuple of (values, counts), one for each region
@@ -51,7 +58,7 @@ class Voxels:
     """
 
     code: NDArray[np.uint32]
-    labelled: NDArray[np.int32]
+    spans: NDArray[np.int32]
     levels: int
     regions: tuple[str, ...]
     member: NDArray[np.bool_]
@@ -65,17 +72,28 @@ class Voxels:
         return len(self.member) - 1
 
 
-def discretize(image: NDArray[Any], labels: NDArray[Any], regions: Mapping[str, tuple[int, ...]], bin_width: float) -> Voxels:
+def discretize(
+    image: NDArray[Any],
+    labels: NDArray[Any],
+    extents: Mapping[int, Extent],
+    regions: Mapping[str, tuple[int, ...]],
+    bin_width: float,
+    pool: Executor,
+) -> Voxels:
     """Crop, number structures and bin intensities.
 
     Parameters
     ----------
     image : ndarray, shape (z, y, x), HU
     labels : ndarray of uint8 or uint16, shape (z, y, x)
+    extents : mapping of int to Extent
+        Of every label of the map.
     regions : mapping of str to tuple of int
         Region -> its label numbers.
     bin_width : float
         Width of a gray level, in HU.
+    pool : Executor
+        Threads that share the work.
 
     Raises
     ------
@@ -85,45 +103,70 @@ def discretize(image: NDArray[Any], labels: NDArray[Any], regions: Mapping[str, 
     numbers = sorted({number for members in regions.values() for number in members})
     if len(numbers) > MOST_STRUCTURES:
         raise SpecError(f"regions: expected at most {MOST_STRUCTURES} labels together, got {len(numbers)}")
-    member = np.zeros((len(numbers) + 1, len(regions)), bool)
-    for column, members in enumerate(regions.values()):
-        member[[numbers.index(number) + 1 for number in members], column] = True
+    member = np.array([[number in members for members in regions.values()] for number in (None, *numbers)])
     structure_of = np.zeros(np.iinfo(labels.dtype).max + 1, np.uint8)
     structure_of[numbers] = np.arange(1, len(numbers) + 1)
-    extents = label_extents(labels)
-    extent = joined(extents, numbers)
-    part, hu = labels[extent.box], image[extent.box]
-    index, lowest, bin_of = _index_intensities(hu, structure_of[part] > 0, bin_width)
-    boxes = tuple(_within(joined(extents, members).box, extent.box) for members in regions.values())
-    code = np.zeros(tuple(length + 2 for length in part.shape), np.uint32)
-    labelled = np.empty(extent.voxels, np.int32)
-    histogram = np.zeros((len(numbers), len(bin_of)), np.int64)
-    _encode(part, index, lowest, structure_of, code, labelled, histogram)
-    present = np.flatnonzero(histogram.any(axis=0))
-    level_of = (bin_of + 1).astype(np.uint32)
-    _set_levels(code.ravel(), labelled, level_of)
-    by_level = np.zeros((len(numbers), int(level_of.max())), np.int64)
-    for column in present.tolist():
-        by_level[:, level_of[column] - 1] += histogram[:, column]
+    box = joined(extents, numbers).box
+    labels, hu = labels[box], image[box]
+    numbered = _number(hu, labels, structure_of, bin_width, pool)
+    code, spans, histogram = _encode(labels, numbered, structure_of, len(numbers), pool)
     of_structures = member[1:].T.astype(np.int64)
-    if index is hu:
-        values = np.arange(lowest, lowest + len(bin_of))
+    if numbered.whole:
+        values = np.arange(numbered.lowest, numbered.lowest + histogram.shape[1])
         intensities = tuple(_nonzero(values, counts @ histogram) for counts in of_structures)
     else:
-        structure = structure_of[part]
-        intensities = tuple(_distinct(hu[column[structure]]) for column in member.T)
-    return Voxels(code, labelled, by_level.shape[1], tuple(regions), member, of_structures @ by_level, boxes, intensities)
+        intensities = tuple(_distinct(hu[column[structure_of[labels]]]) for column in member.T)
+    by_level = np.array([np.bincount(numbered.bin_of, counts) for counts in histogram]).astype(np.int64)
+    boxes = tuple(_within(joined(extents, members).box, box) for members in regions.values())
+    return Voxels(code, spans, by_level.shape[1], tuple(regions), member, by_level, boxes, intensities)
 
 
 def _within(box: Box, outer: Box) -> Box:
     """A box in the padded crop of another one, with a margin of one voxel."""
-    z, y, x = (slice(axis.start - start.start, axis.stop - start.start + 2) for axis, start in zip(box, outer, strict=True))
+    z, y, x = (slice(own.start - other.start, own.stop - other.start + 2) for own, other in zip(box, outer, strict=True))
     return z, y, x
 
 
 def shares_edges(bin_width: float) -> bool:
     """Whether regions share the edges of their bins: multiples of the width are then exact, wherever a region begins."""
     return (bin_width * 1024).is_integer()
+
+
+def _slabs(depth: int) -> list[tuple[int, int]]:
+    """First slice, and the one after the last, of slabs that threads take one after another."""
+    return [(first, min(first + SLICES, depth)) for first in range(0, depth, SLICES)]
+
+
+@dataclass(frozen=True)
+class _Numbered:
+    """Whole numbers in place of intensities, at least for the labelled voxels.
+
+    `bin_of` gives the bin of each number, counted from `lowest`. `whole` tells that the numbers are intensities; else, bins.
+    """
+
+    index: NDArray[Any]
+    lowest: int
+    bin_of: NDArray[np.int64]
+    whole: bool
+
+
+def _number(
+    hu: NDArray[Any], labels: NDArray[Any], structure_of: NDArray[np.uint8], bin_width: float, pool: Executor
+) -> _Numbered:
+    if hu.dtype.kind in "iu":
+        index = hu if hu.dtype == np.int16 else hu.astype(np.int64)
+        ranges = pool.map(partial(_range, labels, index, structure_of), *zip(*_slabs(len(hu)), strict=True))
+        lows, highs = zip(*ranges, strict=True)
+        if max(highs) - min(lows) < MOST_LEVELS:
+            return _Numbered(index, min(lows), _bins(np.arange(min(lows), max(highs) + 1), bin_width), whole=True)
+    inside = structure_of[labels] > 0
+    values = hu[inside]
+    spread = (float(values.max()) - float(values.min())) / bin_width
+    if spread >= MOST_LEVELS - 1:
+        raise SpecError(f"bin_width: expected at most {MOST_LEVELS} gray levels, got {spread:.0f}")
+    bins = np.zeros(hu.shape, np.int64)
+    bins[inside] = _bins(values, bin_width)
+    return _Numbered(bins, 0, np.arange(bins.max() + 1), whole=False)
 
 
 def _bins(values: NDArray[Any], bin_width: float) -> NDArray[np.int64]:
@@ -137,23 +180,6 @@ def _bins(values: NDArray[Any], bin_width: float) -> NDArray[np.int64]:
     return bins
 
 
-def _index_intensities(hu: NDArray[Any], inside: NDArray[np.bool_], bin_width: float) -> tuple[NDArray[Any], int, NDArray[Any]]:
-    """Numbers for the intensities of labelled voxels: an array, what to subtract from it, and the bin of each number.
-
-    Whole numbers stand for themselves; of others, the bins are numbered.
-    """
-    values = hu[inside]
-    spread = float(values.max()) - float(values.min())
-    if hu.dtype.kind in "iu" and spread < MOST_LEVELS:
-        lowest = int(values.min())
-        return hu, lowest, _bins(np.arange(lowest, int(values.max()) + 1), bin_width)
-    if spread / bin_width >= MOST_LEVELS - 1:
-        raise SpecError(f"bin_width: expected at most {MOST_LEVELS} gray levels, got {spread / bin_width:.0f}")
-    index = np.zeros(hu.shape, np.int32)
-    index[inside] = _bins(values, bin_width)
-    return index, 0, np.arange(index.max() + 1)
-
-
 def _nonzero(values: NDArray[Any], counts: NDArray[np.int64]) -> Counted:
     return values[counts > 0].astype(float), counts[counts > 0]
 
@@ -163,27 +189,56 @@ def _distinct(values: NDArray[Any]) -> Counted:
     return distinct.astype(float), counts
 
 
-@numba.njit(nogil=True, cache=True)
-def _encode(labels, index, lowest, structure_of, code, labelled, histogram):
-    """Write structure << 16 | index, list the labelled voxels, and count indices by structure."""
+def _encode(
+    labels: NDArray[Any], numbered: _Numbered, structure_of: NDArray[np.uint8], structures: int, pool: Executor
+) -> tuple[NDArray[np.uint32], NDArray[np.int32], NDArray[np.int64]]:
+    """Codes, spans, and how often each structure has each number."""
     depth, height, width = labels.shape
-    flat, filled = code.ravel(), 0
-    for z in range(depth):
+    code = np.zeros((depth + 4, height + 2, width + 2), np.uint32)
+    level_of = (numbered.bin_of + 1).astype(np.uint32)
+    slabs = _slabs(depth)
+    histograms = np.zeros((len(slabs), structures, len(level_of)), np.int64)
+    encode = partial(_encode_slab, labels, numbered.index, numbered.lowest, structure_of, level_of, code)
+    spans = np.concatenate(list(pool.map(encode, *zip(*slabs, strict=True), histograms)))
+    return code, spans, histograms.sum(axis=0)
+
+
+@numba.njit(nogil=True, cache=True)
+def _range(labels, index, structure_of, first, end):
+    """Lowest and highest number of the labelled voxels of a slab; without any, the lowest is the larger one."""
+    _, height, width = labels.shape
+    low, high = np.int64(1 << 62), np.int64(-(1 << 62))
+    for z in range(first, end):
+        for y in range(height):
+            for x in range(width):
+                if structure_of[labels[z, y, x]] != 0:
+                    low, high = min(low, np.int64(index[z, y, x])), max(high, np.int64(index[z, y, x]))
+    return low, high
+
+
+@numba.njit(nogil=True, cache=True)
+def _encode_slab(labels, index, lowest, structure_of, level_of, code, first, end, histogram):
+    """Write the codes of a slab, count its numbers by structure, and return its spans."""
+    _, height, width = labels.shape
+    flat = code.ravel()
+    spans, filled = np.empty(((end - first) * height * ((width + 1) // 2), 2), np.int32), 0
+    for z in range(first, end):
         for y in range(height):
             start = ((z + 1) * (height + 2) + y + 1) * (width + 2) + 1
+            before = 0
             for x in range(width):
                 structure = structure_of[labels[z, y, x]]
                 if structure != 0:
                     number = np.int64(index[z, y, x]) - lowest
                     histogram[structure - 1, number] += 1
-                    flat[start + x] = np.uint32(structure) << np.uint32(LEVEL_BITS) | np.uint32(number)
-                    labelled[filled] = start + x
+                    flat[start + x] = np.uint32(structure) << np.uint32(LEVEL_BITS) | level_of[number]
+                    if before == 0:
+                        spans[filled, 0] = start + x
+                elif before != 0:
+                    spans[filled, 1] = start + x
                     filled += 1
-
-
-@numba.njit(nogil=True, cache=True)
-def _set_levels(code, labelled, level_of):
-    """Write gray levels in place of indices."""
-    for position in range(labelled.size):
-        voxel = labelled[position]
-        code[voxel] = code[voxel] & ~np.uint32(MOST_LEVELS) | level_of[code[voxel] & np.uint32(MOST_LEVELS)]
+                before = structure
+            if before != 0:
+                spans[filled, 1] = start + width
+                filled += 1
+    return spans[:filled].copy()

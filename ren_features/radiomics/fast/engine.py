@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from ren_features.cores import available_cores
+from ren_features.extents import Extent
 from ren_features.radiomics.fast import first_order, glcm, gldm, glrlm, glszm, neighbourhoods, ngtdm, shape
 from ren_features.radiomics.fast.discretization import Voxels, discretize, shares_edges
 from ren_features.radiomics.fast.neighbourhoods import Neighbourhoods
@@ -29,6 +31,7 @@ def check() -> None:
 def measure(
     image: NDArray[Any],
     labels: NDArray[Any],
+    extents: Mapping[int, Extent],
     regions: Mapping[str, tuple[int, ...]],
     spacing_mm: Spacing,
     spec: ExtractionSpec,
@@ -40,6 +43,8 @@ def measure(
     ----------
     image : ndarray, shape (z, y, x), HU
     labels : ndarray of int, shape (z, y, x)
+    extents : mapping of int to Extent
+        Of every label.
     regions : mapping of str to tuple of int
         Region -> its label numbers; each large enough to measure (`ren_features.radiomics.refusal`).
     spacing_mm : tuple of float (z, y, x)
@@ -50,61 +55,61 @@ def measure(
     """
     together = [regions] if shares_edges(spec.bin_width) else [{name: members} for name, members in regions.items()]
     found: dict[str, dict[str, float]] = {}
-    for group in together if regions else ():
-        voxels = discretize(image, labels, group, spec.bin_width)
-        found |= _measure(voxels, spacing_mm, spec.features, threads or available_cores())
+    threads = threads or available_cores()
+    # Linear algebra starts threads of its own otherwise, one for each core in each of ours.
+    with ThreadpoolController().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+        for group in together if regions else ():
+            voxels = discretize(image, labels, extents, group, spec.bin_width, pool)
+            found |= _measure(voxels, spacing_mm, spec.features, pool, threads)
     return found
 
 
-def _measure(voxels: Voxels, spacing_mm: Spacing, features: tuple[str, ...], threads: int) -> dict[str, dict[str, float]]:
+def _measure(
+    voxels: Voxels, spacing_mm: Spacing, features: tuple[str, ...], pool: Executor, threads: int
+) -> dict[str, dict[str, float]]:
     families = {name.split("_")[1] for name in features}
-    with ThreadPoolExecutor(threads) as pool:
-        of_family = count(voxels, families, spacing_mm, pool, threads)
+    of_family = count(voxels, families, spacing_mm, pool, threads)
 
-        def of_region(region: int) -> dict[str, float]:
-            everything = {f"{family}_{name}": value for family in of_family for name, value in of_family[family](region).items()}
-            return {feature: everything[feature.removeprefix("original_")] for feature in features}
+    def of_region(region: int) -> dict[str, float]:
+        everything = {f"{family}_{name}": value for family in of_family for name, value in of_family[family](region).items()}
+        return {feature: everything[feature.removeprefix("original_")] for feature in features}
 
-        return dict(zip(voxels.regions, pool.map(of_region, range(len(voxels.regions))), strict=True))
+    return dict(zip(voxels.regions, pool.map(of_region, range(len(voxels.regions))), strict=True))
 
 
 def count(voxels: Voxels, families: set[str], spacing_mm: Spacing, pool: Executor, threads: int) -> dict[str, FeaturesOfRegion]:
     """Fill the matrices of all families; what is returned turns those of a region into features."""
-    at_fissure = np.zeros(len(voxels.labelled), bool)
-    forest = pool.submit(glszm.zones_of_structures, voxels) if "glszm" in families else None
+    at_fissure = np.zeros(voxels.code.size, bool)
+    within = pool.submit(glszm.zones_of_structures, voxels) if "glszm" in families else None
     parts = neighbourhoods.parts_of(voxels)
     counters = range(threads) if families & AROUND_VOXELS else ()
-    slabs = [pool.submit(neighbourhoods.count_parts, voxels, parts, at_fissure) for _ in counters]
+    counts = [pool.submit(neighbourhoods.count_parts, voxels, parts, at_fissure) for _ in counters]
     regions = range(len(voxels.regions)) if "shape" in families else ()
     shapes = [pool.submit(shape.features, voxels, region, spacing_mm) for region in regions]
-    lowest = [int(np.flatnonzero(counts)[0]) + 1 for counts in voxels.level_counts]
+    level_counts = voxels.member[1:].T @ voxels.level_counts
+    levels = [np.flatnonzero(present) + 1 for present in level_counts]
+    lowest = [int(present[0]) for present in levels]
     voxel_mm3 = float(np.prod(spacing_mm))
     of_family: dict[str, FeaturesOfRegion] = {
-        "firstorder": lambda region: first_order.features(*voxels.intensities[region], voxels.level_counts[region], voxel_mm3),
+        "firstorder": lambda region: first_order.features(*voxels.intensities[region], level_counts[region], voxel_mm3),
         "shape": lambda region: shapes[region].result(),
     }
-    if slabs:
-        around = neighbourhoods.combine(voxels, [slab.result() for slab in slabs])
+    if counts:
+        around = neighbourhoods.combine(voxels, [part.result() for part in counts])
         of_family |= {
-            "glcm": lambda region: glcm.features(_pairs(voxels, around, region), _levels(voxels, region), lowest[region]),
+            "glcm": lambda region: glcm.features(_pairs(voxels, around, region, levels[region]), levels[region], lowest[region]),
             "glrlm": lambda region: glrlm.features(voxels, region, _runs(voxels, around, region), lowest[region]),
             "gldm": lambda region: gldm.features(around.equal[region], lowest[region]),
             "ngtdm": lambda region: ngtdm.features(around.equal[region], around.deviation[region], lowest[region]),
         }
-    if forest:
-        zones = glszm.zones_of_regions(voxels, forest.result(), at_fissure)
+    if within:
+        zones = glszm.zones_of_regions(voxels, within.result(), at_fissure)
         of_family["glszm"] = lambda region: glszm.features(zones[region].from_level(lowest[region]))
     return {family: function for family, function in of_family.items() if family in families}
 
 
-def _levels(voxels: Voxels, region: int) -> NDArray[np.int64]:
-    """Absolute gray levels that a region has."""
-    return np.flatnonzero(voxels.level_counts[region]) + 1
-
-
-def _pairs(voxels: Voxels, around: Neighbourhoods, region: int) -> Iterator[NDArray[np.int64]]:
+def _pairs(voxels: Voxels, around: Neighbourhoods, region: int, levels: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
     """A region's co-occurrences among its own gray levels; one direction at a time when they are many."""
-    levels = _levels(voxels, region)
     if around.tabled:
         yield around.pairs[region][:, levels[:, None] - 1, levels - 1]
     else:

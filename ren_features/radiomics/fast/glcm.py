@@ -52,7 +52,7 @@ def sorted_pairs(voxels: Voxels, region: int, levels: NDArray[np.int64]) -> Iter
     rank = np.zeros(voxels.levels + 1, np.int64)
     rank[levels] = np.arange(len(levels))
     level = rank[code & MOST_LEVELS]
-    own = voxels.labelled[inside[voxels.labelled]]
+    own = np.flatnonzero(inside)
     for offset in flat_offsets(voxels.code.shape):
         paired = own[inside[own + offset]]
         codes, counts = np.unique(level[paired] * len(levels) + level[paired + offset], return_counts=True)

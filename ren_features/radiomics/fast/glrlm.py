@@ -69,7 +69,7 @@ def walked_runs(voxels: Voxels, region: int) -> Iterator[SizeMatrix]:
     """Runs along each direction of a region with very many gray levels, for which a table would be too large."""
     code = voxels.code.ravel()
     level = np.where(voxels.member[:, region][code >> LEVEL_BITS], code & MOST_LEVELS, 0)
-    own = voxels.labelled[level[voxels.labelled] > 0]
+    own = np.flatnonzero(level)
     for offset in flat_offsets(voxels.code.shape):
         starts = own[level[own] != level[own - offset]]
         length = np.ones(len(starts), np.int64)

@@ -14,7 +14,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ren_features.radiomics.fast.directions import DIRECTIONS, flat_offsets
+from ren_features.radiomics.fast.directions import DIRECTIONS, FIRST_OF_BITS, equal_neighbours, flat_offsets
 from ren_features.radiomics.fast.discretization import LEVEL_BITS, MOST_LEVELS, Voxels
 from ren_features.radiomics.fast.sizes import SizeMatrix, size_statistics
 
@@ -40,74 +40,50 @@ NAMES = {
 TABLED_SIZES = 256
 """Zones up to this size are counted in a table; the few larger ones are listed."""
 
+APART = np.array([sum(1 << k for k in range(13) if np.abs(DIRECTIONS[k] - one).max() > 1) for one in DIRECTIONS])
+"""For each direction, as bits, those whose neighbours do not touch its neighbour.
 
-def _apart() -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Which neighbours still tell something once one of the nearest is known to belong to the zone.
-
-    Neighbours that touch that one are joined with it already, so only those apart from it need a look; and none of the nearest
-    that were looked at before it, which differ.
-
-    Returns
-    -------
-    nearest : ndarray of int
-        Directions along one axis, z first: most other neighbours touch the voxel one step back along it.
-    apart : ndarray of int
-        Directions to look at after each of the nearest, and after none.
-    first : ndarray of int
-        Where those of each begin in `apart`.
-    """
-    nearest = [int(np.flatnonzero((axis == DIRECTIONS).all(axis=1))[0]) for axis in np.eye(3, dtype=int)]
-    groups = [
-        [k for k in range(13) if k not in nearest[: place + 1] and np.abs(DIRECTIONS[k] - DIRECTIONS[one]).max() > 1]
-        for place, one in enumerate(nearest)
-    ]
-    groups.append([k for k in range(13) if k not in nearest])
-    first = np.cumsum([0, *(len(group) for group in groups)])
-    return np.array(nearest), np.array([k for group in groups for k in group]), first
-
-
-NEAREST, APART, FIRST_APART = _apart()
+Equal neighbours that touch each other are in one zone already: once one of them is joined, the other need no look.
+"""
 
 
 @dataclass(frozen=True)
-class Forest:
+class Zones:
     """Zones within structures.
 
     Attributes
     ----------
-    parent : ndarray of int32, shape of the flat volume
-        A voxel of the same zone, or the voxel itself when it is the zone's root.
-    roots : ndarray of int32, shape (zone,)
-    sizes : ndarray of int32, shape of the flat volume
-        Voxels of the zone, at its root.
+    zone : ndarray of int32, shape of the flat volume
+        Number of the zone of each labelled voxel; undefined in the background.
+    codes : ndarray of uint32, shape (zone,)
+        Code of each zone's voxels.
+    sizes : ndarray of int64, shape (zone,)
+        Voxels.
     """
 
-    parent: NDArray[np.int32]
-    roots: NDArray[np.int32]
-    sizes: NDArray[np.int32]
+    zone: NDArray[np.int32]
+    codes: NDArray[np.uint32]
+    sizes: NDArray[np.int64]
 
 
-def zones_of_structures(voxels: Voxels) -> Forest:
+def zones_of_structures(voxels: Voxels) -> Zones:
     """Find the zones of equal codes: those of structures."""
-    parent, sizes = np.empty(voxels.code.size, np.int32), np.zeros(voxels.code.size, np.int32)
-    _join_within(voxels.code.ravel(), voxels.labelled, flat_offsets(voxels.code.shape), parent)
-    roots = _measure(voxels.labelled, parent, sizes)
-    return Forest(parent, roots, sizes)
+    code, parent = voxels.code.ravel(), np.empty(voxels.code.size, np.int32)
+    _join_within(code, voxels.spans, flat_offsets(voxels.code.shape), parent)
+    codes, sizes = _number_zones(code, voxels.spans, parent)
+    return Zones(parent, codes, sizes)
 
 
-def zones_of_regions(voxels: Voxels, forest: Forest, at_fissure: NDArray[np.bool_]) -> list[SizeMatrix]:
+def zones_of_regions(voxels: Voxels, zones: Zones, at_fissure: NDArray[np.bool_]) -> list[SizeMatrix]:
     """Zones of every region, from those of its structures: only voxels at a fissure can join two of them."""
     matrices: dict[int, SizeMatrix] = {}
-    code, offsets = voxels.code.ravel(), flat_offsets(voxels.code.shape)
+    code, offsets, border = voxels.code.ravel(), flat_offsets(voxels.code.shape), np.flatnonzero(at_fissure)
     for layer in disjoint_layers(voxels.member):
         region_of = _region_of_structure(voxels.member, layer)
-        joined = forest
+        sizes = zones.sizes
         if (voxels.member[:, layer].sum(axis=0) > 1).any():
-            parent, sizes = forest.parent.copy(), np.zeros_like(forest.sizes)
-            _join_across(code, voxels.labelled[at_fissure], offsets, region_of, parent)
-            _add_sizes(forest.roots, forest.sizes, parent, sizes)
-            joined = Forest(parent, forest.roots, sizes)
-        matrices |= zip(layer.tolist(), _matrices(voxels, joined, region_of, len(layer)), strict=True)
+            sizes = _join_across(code, border, offsets, region_of, zones.zone, zones.sizes)
+        matrices |= zip(layer.tolist(), _matrices(voxels, zones.codes, sizes, region_of, len(layer)), strict=True)
     return [matrices[region] for region in range(len(voxels.regions))]
 
 
@@ -136,10 +112,12 @@ def _region_of_structure(member: NDArray[np.bool_], regions: NDArray[np.int64]) 
     return np.where(held.any(axis=1), held.argmax(axis=1), -1)
 
 
-def _matrices(voxels: Voxels, forest: Forest, region_of: NDArray[np.int64], regions: int) -> list[SizeMatrix]:
+def _matrices(
+    voxels: Voxels, codes: NDArray[np.uint32], sizes: NDArray[np.int64], region_of: NDArray[np.int64], regions: int
+) -> list[SizeMatrix]:
     """Zones by region, gray level and size."""
     table = np.zeros((regions, voxels.levels, TABLED_SIZES), np.int64)
-    large = _tabulate(voxels.code.ravel(), forest.roots, forest.sizes, region_of, table)
+    large = _tabulate(codes, sizes, region_of, table)
     matrices = []
     for region in range(regions):
         level, size = np.nonzero(table[region])
@@ -159,74 +137,69 @@ def _root(parent, voxel):
 
 @numba.njit(nogil=True, cache=True)
 def _join(parent, one, other):
+    """Join two trees; the earlier root becomes the root, so that every voxel comes after its parent."""
     one, other = _root(parent, one), _root(parent, other)
-    # The earlier voxel becomes the root: trees stay shallow, as voxels come in array order.
-    if one < other:
-        parent[other] = one
-    else:
-        parent[one] = other
+    parent[max(one, other)] = min(one, other)
 
 
 @numba.njit(nogil=True, cache=True)
-def _join_within(code, labelled, offsets, parent):
-    for position in range(labelled.size):
-        voxel = labelled[position]
-        parent[voxel] = voxel
-        for nearest in range(len(NEAREST)):
-            other = voxel - offsets[NEAREST[nearest]]
-            if code[other] == code[voxel]:
-                _join(parent, voxel, other)
-                break
-        else:
-            nearest = len(NEAREST)
-        for index in range(FIRST_APART[nearest], FIRST_APART[nearest + 1]):
-            other = voxel - offsets[APART[index]]
-            if code[other] == code[voxel] and parent[other] != parent[voxel]:
-                _join(parent, voxel, other)
+def _join_within(code, spans, offsets, parent):
+    behind = np.empty(np.max(spans[:, 1] - spans[:, 0]), np.uint32)
+    for span in range(len(spans)):
+        first, end = np.int64(spans[span, 0]), np.int64(spans[span, 1])
+        equal_neighbours(code, first, end, offsets, -1, behind)
+        for voxel in range(first, end):
+            bits = np.int64(behind[voxel - first])
+            parent[voxel] = voxel
+            while bits:
+                direction = np.int64(FIRST_OF_BITS[bits])
+                _join(parent, voxel, voxel - offsets[direction])
+                bits &= APART[direction]
 
 
 @numba.njit(nogil=True, cache=True)
-def _join_across(code, at_fissure, offsets, region_of, parent):
-    for position in range(at_fissure.size):
-        voxel = at_fissure[position]
+def _number_zones(code, spans, parent):
+    """Number the zones in the order of their first voxels, and write the numbers in place of parents."""
+    zones = 0
+    for span in range(len(spans)):
+        for voxel in range(spans[span, 0], spans[span, 1]):
+            zones += parent[voxel] == voxel
+    codes, sizes, found = np.empty(zones, np.uint32), np.zeros(zones, np.int64), 0
+    for span in range(len(spans)):
+        for voxel in range(spans[span, 0], spans[span, 1]):
+            if parent[voxel] == voxel:
+                codes[found] = code[voxel]
+                parent[voxel] = found
+                found += 1
+            else:
+                parent[voxel] = parent[parent[voxel]]
+            sizes[parent[voxel]] += 1
+    return codes, sizes
+
+
+@numba.njit(nogil=True, cache=True)
+def _join_across(code, at_fissure, offsets, region_of, zone, sizes):
+    """Sizes of zones, those that meet at a fissure within a region joined: one of them has all voxels, the others none."""
+    parent = np.arange(sizes.size)
+    for voxel in at_fissure:
         region = region_of[code[voxel] >> LEVEL_BITS]
         for direction in range(13):
             other = voxel - offsets[direction]
             equal = (code[other] ^ code[voxel]) & MOST_LEVELS == 0
             if equal and region >= 0 and region_of[code[other] >> LEVEL_BITS] == region:
-                _join(parent, voxel, other)
+                _join(parent, zone[voxel], zone[other])
+    joined = np.zeros_like(sizes)
+    for number in range(sizes.size):
+        joined[_root(parent, number)] += sizes[number]
+    return joined
 
 
 @numba.njit(nogil=True, cache=True)
-def _measure(labelled, parent, sizes):
-    zones = 0
-    for position in range(labelled.size):
-        voxel = labelled[position]
-        sizes[_root(parent, voxel)] += 1
-        zones += parent[voxel] == voxel
-    roots, found = np.empty(zones, np.int32), 0
-    for position in range(labelled.size):
-        if parent[labelled[position]] == labelled[position]:
-            roots[found] = labelled[position]
-            found += 1
-    return roots
-
-
-@numba.njit(nogil=True, cache=True)
-def _add_sizes(roots, sizes, parent, joined_sizes):
-    for position in range(roots.size):
-        joined_sizes[_root(parent, roots[position])] += sizes[roots[position]]
-
-
-@numba.njit(nogil=True, cache=True)
-def _tabulate(code, roots, sizes, region_of, table):
-    large = 0
-    for position in range(roots.size):
-        large += sizes[roots[position]] > table.shape[2]
-    listed, row = np.empty((large, 3), np.int64), 0
-    for position in range(roots.size):
-        root = roots[position]
-        size, region, level = sizes[root], region_of[code[root] >> LEVEL_BITS], np.int64(code[root] & MOST_LEVELS)
+def _tabulate(codes, sizes, region_of, table):
+    """Count zones by region, level and size; those too large for the table are listed."""
+    listed, row = np.empty((np.sum(sizes > table.shape[2]), 3), np.int64), 0
+    for zone in range(sizes.size):
+        size, region, level = sizes[zone], region_of[codes[zone] >> LEVEL_BITS], np.int64(codes[zone] & MOST_LEVELS)
         if size == 0 or region < 0:
             continue
         if size <= table.shape[2]:

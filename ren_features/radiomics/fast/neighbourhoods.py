@@ -15,15 +15,24 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ren_features.radiomics.fast.directions import flat_offsets
+from ren_features.radiomics.fast.directions import (
+    COUNT_BITS,
+    FIRST_OF_BITS,
+    LARGEST_SUM,
+    bit_count,
+    equal_neighbours,
+    flat_offsets,
+    sum_neighbours,
+)
 from ren_features.radiomics.fast.discretization import LEVEL_BITS, MOST_LEVELS, Voxels
+from ren_features.radiomics.fast.fissures import count_at_fissure, joint_regions
 
 NEIGHBOURS = 26
 
 PART = 1 << 17
 """Voxels that a thread counts at a time."""
 
-Parts = SimpleQueue[tuple[int, int]]
+Spans = SimpleQueue[NDArray[np.int32]]
 
 DENSE_LEVELS = 512
 """Up to so many gray levels pairs and runs are counted in tables; above, they are sorted (`glcm`, `glrlm`)."""
@@ -55,15 +64,19 @@ class Neighbourhoods:
 
 
 @dataclass(frozen=True)
-class Slab:
+class Part:
     """Counts of some of the voxels: by structure, and by region what only regions of several structures have.
 
-    What a voxel counts into lies together in memory: axes are (structure or slot or region, level, direction, ...).
+    What is counted often lies together in memory: axes are (structure or slot or region, level, direction, ...), and of runs
+    (structure or region, length, level, direction). Of a structure's runs, those of four voxels and more are counted, and
+    wherever
+    three equal voxels follow each other (the directions filled up to 16, one vector); the rest follows from that
+    (`_add_short_runs`). The last axis of pairs begins with the background.
     """
 
     pairs: NDArray[np.int32]
+    threes: NDArray[np.uint32]
     runs: NDArray[np.int32]
-    single_runs: NDArray[np.int32]
     equal: NDArray[np.int64]
     deviation: NDArray[np.int64]
     region_runs: NDArray[np.int32]
@@ -94,80 +107,106 @@ def pair_slots(member: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np
     return slots, np.array(rows)
 
 
-def parts_of(voxels: Voxels) -> Parts:
-    """The labelled voxels in short parts (first, last), for threads to take one after another."""
-    parts: Parts = SimpleQueue()
-    edges = range(0, len(voxels.labelled), PART)
-    for first in edges:
-        parts.put((first, min(first + PART, len(voxels.labelled))))
+def parts_of(voxels: Voxels) -> Spans:
+    """The spans in short parts, for threads to take one after another."""
+    parts: Spans = SimpleQueue()
+    voxels_before = np.cumsum(voxels.spans[:, 1] - voxels.spans[:, 0])
+    for part in np.split(voxels.spans, np.searchsorted(voxels_before, np.arange(PART, voxels_before[-1], PART))):
+        parts.put(part)
     return parts
 
 
-def count_parts(voxels: Voxels, parts: Parts, at_fissure: NDArray[np.bool_]) -> Slab:
-    """Counts over parts until there are none left; marks voxels with a neighbour in another structure of their regions."""
+def count_parts(voxels: Voxels, parts: Spans, at_fissure: NDArray[np.bool_]) -> Part:
+    """Counts over parts until there are none left.
+
+    Parameters
+    ----------
+    voxels : Voxels
+    parts : queue of ndarray
+        See `parts_of`.
+    at_fissure : ndarray of bool, shape of the flat volume
+        Voxels with a neighbour in another structure of their regions are marked.
+    """
     slots, by_region = pair_slots(voxels.member)
     levels, regions, structures, longest = voxels.levels, len(voxels.regions), voxels.structures, max(voxels.code.shape)
     tabled = levels if levels <= DENSE_LEVELS else 0
-    slab = Slab(
-        pairs=np.zeros((len(by_region), tabled, 13, tabled), np.int32),
-        runs=np.zeros((structures, tabled, 13, longest), np.int32),
-        single_runs=np.zeros((structures, tabled, 13), np.int32),
+    counts = Part(
+        pairs=np.zeros((len(by_region), tabled, 13, tabled + 1), np.int32),
+        threes=np.zeros((structures, tabled, 16), np.uint32),
+        runs=np.zeros((structures, longest, tabled, 13), np.int32),
         equal=np.zeros((structures, levels, NEIGHBOURS + 1), np.int64),
         deviation=np.zeros((structures, levels, NEIGHBOURS + 1), np.int64),
-        region_runs=np.zeros((regions, tabled, 13, longest), np.int32),
+        region_runs=np.zeros((regions, longest, tabled, 13), np.int32),
         region_equal=np.zeros((regions, levels, NEIGHBOURS + 1), np.int64),
         region_deviation=np.zeros((regions, levels, NEIGHBOURS + 1), np.int64),
     )
-    arrays = [getattr(slab, field.name) for field in fields(slab)]
+    arrays = [getattr(counts, field.name) for field in fields(counts)]
     code, offsets, kernel = voxels.code.ravel(), flat_offsets(voxels.code.shape), cast(Any, _count)
+    joint = joint_regions(voxels.member)
     while not parts.empty():
         with suppress(Empty):
-            first, last = parts.get_nowait()
-            kernel(code, voxels.labelled[first:last], offsets, slots, voxels.member, *arrays, at_fissure[first:last])
-    slab.runs[..., 0] += slab.single_runs
-    return slab
+            kernel(code, parts.get_nowait(), offsets, slots, voxels.member, joint, *arrays, at_fissure)
+    return counts
 
 
-def combine(voxels: Voxels, slabs: list[Slab]) -> Neighbourhoods:
-    """Counts of regions from those of slabs and structures."""
+def combine(voxels: Voxels, parts: list[Part]) -> Neighbourhoods:
+    """Counts of regions from those of parts and structures."""
     _, by_region = pair_slots(voxels.member)
+    structures = voxels.member[1:]
 
-    lengths = np.any([each.any(axis=(0, 1, 2)) for slab in slabs for each in (slab.runs, slab.region_runs)], axis=0)
-    longest = int(np.flatnonzero(lengths)[-1]) + 1 if lengths.any() else 0
+    longest = max(_longest(counts) for part in parts for counts in (part.runs, part.region_runs))
 
     def total(name: str) -> NDArray[np.int64]:
-        counts = [getattr(slab, name) for slab in slabs]
-        kept = [each[..., :longest] if name.endswith("runs") else each for each in counts]
+        counts = [getattr(part, name) for part in parts]
+        kept = [each[:, :longest] if name.endswith("runs") else each for each in counts]
         return np.asarray(sum(kept[1:], kept[0].astype(np.int64)))
 
-    def of_regions(name: str, parts: NDArray[np.bool_]) -> NDArray[np.int64]:
-        by_part = total(name)
-        return np.stack([by_part[column].sum(axis=0) for column in parts.T])
+    def of_regions(counts: NDArray[np.int64], members: NDArray[np.bool_]) -> NDArray[np.int64]:
+        return np.stack([counts[column].sum(axis=0) for column in members.T])
 
-    structures = voxels.member[1:]
+    pairs, runs, region_runs = total("pairs")[..., 1:], total("runs"), total("region_runs")
+    if pairs.size:
+        _add_short_runs(runs, total("threes")[..., :13], pairs[: voxels.structures], voxels.level_counts)
     return Neighbourhoods(
-        of_regions("pairs", by_region).transpose(0, 2, 1, 3),
-        (of_regions("runs", structures) + total("region_runs")).transpose(0, 2, 1, 3),
-        of_regions("equal", structures) + total("region_equal"),
-        of_regions("deviation", structures) + total("region_deviation"),
-        tabled=slabs[0].pairs.size > 0,
+        of_regions(pairs, by_region).transpose(0, 2, 1, 3),
+        (of_regions(runs, structures) + region_runs).transpose(0, 3, 2, 1),
+        of_regions(total("equal"), structures) + total("region_equal"),
+        of_regions(total("deviation"), structures) + total("region_deviation"),
+        tabled=pairs.size > 0,
     )
 
 
-DIRECTION_OF_BIT = np.zeros(1 << 13, np.uint8)
-DIRECTION_OF_BIT[1 << np.arange(13)] = np.arange(13)
+def _longest(runs: NDArray[np.int32]) -> int:
+    """Length of the longest run, and no less than those that `_add_short_runs` adds."""
+    counted = np.flatnonzero(runs.any(axis=(2, 3)).any(axis=0))
+    return max(int(counted[-1]) + 1 if counted.size else 0, 3)
+
+
+def _add_short_runs(
+    runs: NDArray[np.int64], threes: NDArray[np.int64], pairs: NDArray[np.int64], level_counts: NDArray[np.int64]
+) -> None:
+    """Add runs of three, two and one voxels to those of four and more.
+
+    A run of k voxels holds k - 2 times three voxels in line, k - 1 pairs and k voxels: what longer runs leave of the threes are
+    runs of three; of the pairs, runs of two; of the voxels, runs of one.
+    """
+    equal_pairs = np.diagonal(pairs, axis1=1, axis2=3).transpose(0, 2, 1)
+    for length, counts in ((3, threes), (2, equal_pairs), (1, level_counts[..., None])):
+        longer = runs[:, length:]
+        runs[:, length - 1] = counts - np.tensordot(np.arange(2, longer.shape[1] + 2), longer, (0, 1))
 
 
 @numba.njit(nogil=True, cache=True)
-def _count(  # noqa: C901 - one pass, because reading the neighbours is what takes the time
+def _count(
     code,
-    labelled,
+    spans,
     offsets,
     slots,
     member,
+    joint,
     pairs,
+    threes,
     runs,
-    single_runs,
     equal,
     deviation,
     region_runs,
@@ -175,103 +214,79 @@ def _count(  # noqa: C901 - one pass, because reading the neighbours is what tak
     region_deviation,
     at_fissure,
 ):
-    tabled = pairs.size > 0
-    for position in range(labelled.size):
-        voxel = labelled[position]
-        here = code[voxel]
-        own, level = np.int64(here >> LEVEL_BITS), np.int64(here & MOST_LEVELS)
-        row = level - 1 if tabled else 0
-        neighbours, total, same, longer_runs, crossing = 0, 0, 0, 0, False
-        for direction in range(13):
-            ahead, behind = code[voxel + offsets[direction]], code[voxel - offsets[direction]]
-            if (ahead ^ here) >> LEVEL_BITS == 0:
-                neighbours += 1
-                total += np.int64(ahead & MOST_LEVELS)
+    tabled, longest = pairs.size > 0, np.max(spans[:, 1] - spans[:, 0])
+    # Arrays of their own: the compiler sees that they do not overlap, and makes vector instructions.
+    ahead, behind, further = np.empty(longest, np.uint32), np.empty(longest, np.uint32), np.empty(longest, np.uint32)
+    sums, mixed = np.empty(longest + 2, np.uint32), np.empty(longest + 2, np.uint32)
+    low, high = np.empty(longest + 2, np.uint32), np.empty(longest + 2, np.uint32)
+    long_runs = np.empty(longest, np.int64)
+    for span in range(len(spans)):
+        first, end = np.int64(spans[span, 0]), np.int64(spans[span, 1])
+        equal_neighbours(code, first, end, offsets, 1, ahead)
+        equal_neighbours(code, first, end, offsets, -1, behind)
+        equal_neighbours(code, first, end, offsets, 2, further)
+        sum_neighbours(code, first, end, offsets, sums, mixed, low, high)
+        found = 0
+        for x in range(end - first):
+            voxel = first + x
+            own, level = np.int64(code[voxel] >> LEVEL_BITS), np.int64(code[voxel] & MOST_LEVELS)
+            if mixed[x] == 0:
+                equal[own - 1, level - 1, bit_count(ahead[x] | behind[x] << np.uint32(13))] += 1
+                neighbours, total = np.int64(sums[x] >> COUNT_BITS), np.int64(sums[x] & LARGEST_SUM)
+                deviation[own - 1, level - 1, neighbours] += abs(neighbours * level - total)
                 if tabled:
-                    pairs[own - 1, row, direction, np.int64(ahead & MOST_LEVELS) - 1] += 1
-            elif slots[own, ahead >> LEVEL_BITS] >= 0:
-                crossing = True
-                if tabled:
-                    pairs[slots[own, ahead >> LEVEL_BITS], row, direction, np.int64(ahead & MOST_LEVELS) - 1] += 1
-            if (behind ^ here) >> LEVEL_BITS == 0:
-                neighbours += 1
-                total += np.int64(behind & MOST_LEVELS)
-            elif slots[own, behind >> LEVEL_BITS] >= 0:
-                crossing = True
-            goes_on, begun = ahead == here, behind == here
-            same += np.int64(goes_on) + np.int64(begun)
+                    _count_pairs(code, voxel, offsets, pairs[own - 1, level - 1])
+            else:
+                at_fissure[voxel] = count_at_fissure(
+                    code,
+                    voxel,
+                    offsets,
+                    slots,
+                    member,
+                    joint,
+                    pairs,
+                    equal,
+                    deviation,
+                    region_runs,
+                    region_equal,
+                    region_deviation,
+                )
             if tabled:
-                # Texture makes these two unpredictable: counting without a branch, and longer runs as bits, is faster.
-                single_runs[own - 1, row, direction] += (not goes_on) & (not begun)
-                longer_runs |= np.int64(goes_on & (not begun)) << direction
-        while longer_runs:
-            direction = np.int64(DIRECTION_OF_BIT[longer_runs & -longer_runs])
-            longer_runs &= longer_runs - 1
-            length = _run_length(code, voxel, offsets[direction])
-            runs[own - 1, row, direction, length - 1] += 1
-            before, after = code[voxel - offsets[direction]], code[voxel + length * offsets[direction]]
-            # An equal level that does not belong to the run belongs to another structure.
-            if (before ^ here) & MOST_LEVELS == 0 or (after ^ here) & MOST_LEVELS == 0:
-                _join_runs(code, voxel, offsets[direction], length, member, region_runs[:, :, direction])
-        if not crossing:
-            equal[own - 1, level - 1, same] += 1
-            deviation[own - 1, level - 1, neighbours] += abs(neighbours * level - total)
-        else:
-            at_fissure[position] = True
-            _count_in_regions(code, voxel, offsets, member, region_equal, region_deviation)
-            if tabled:
-                _join_single_runs(code, voxel, offsets, member, region_runs)
+                three = ahead[x] & behind[x]
+                _add_bits(three, threes[own - 1, level - 1])
+                # Listed without a branch, which texture would make unpredictable.
+                further[x] &= three
+                long_runs[found] = x
+                found += np.int64(further[x] != 0)
+        for index in range(found):
+            x = long_runs[index]
+            here = code[first + x]
+            _count_long_runs(
+                code, first + x, offsets, np.int64(further[x]), runs[(here >> LEVEL_BITS) - 1, :, (here & MOST_LEVELS) - 1]
+            )
 
 
 @numba.njit(nogil=True, cache=True)
-def _run_length(code, start, offset):
-    length, end = 1, start + offset
-    while code[end] == code[start]:
-        length += 1
-        end += offset
-    return length
-
-
-@numba.njit(nogil=True, cache=True)
-def _join_single_runs(code, voxel, offsets, member, region_runs):
-    """Correct runs of one voxel, which go on or have begun across the fissure."""
+def _count_pairs(code, voxel, offsets, pairs):
     for direction in range(13):
-        if code[voxel - offsets[direction]] != code[voxel] and code[voxel + offsets[direction]] != code[voxel]:
-            _join_runs(code, voxel, offsets[direction], 1, member, region_runs[:, :, direction])
+        pairs[direction, code[voxel + offsets[direction]] & MOST_LEVELS] += 1
 
 
 @numba.njit(nogil=True, cache=True)
-def _join_runs(code, start, offset, length, member, region_runs):
-    """Correct a structure's run, in regions where it goes on in another structure, or is the rest of a run from there."""
-    own, level = code[start] >> LEVEL_BITS, code[start] & MOST_LEVELS
-    before, end = code[start - offset], start + length * offset
-    for region in range(member.shape[1]):
-        inside = member[:, region]
-        if not inside[own]:
-            continue
-        begun_before = before & MOST_LEVELS == level and inside[before >> LEVEL_BITS]
-        whole, after = length, end
-        while not begun_before and code[after] & MOST_LEVELS == level and inside[code[after] >> LEVEL_BITS]:
-            whole += 1
-            after += offset
-        if begun_before or whole > length:
-            region_runs[region, level - 1, length - 1] -= 1
-        if whole > length:
-            region_runs[region, level - 1, whole - 1] += 1
+def _add_bits(bits, counts):
+    for lane in range(16):
+        counts[lane] += bits >> np.uint32(lane) & np.uint32(1)
 
 
 @numba.njit(nogil=True, cache=True)
-def _count_in_regions(code, voxel, offsets, member, region_equal, region_deviation):
-    """Count a voxel that has neighbours in several structures: what is its neighbour depends on the region."""
-    level, own = np.int64(code[voxel] & MOST_LEVELS), code[voxel] >> LEVEL_BITS
-    for region in range(member.shape[1]):
-        neighbours, total, same = 0, 0, 0
-        for direction in range(26 if member[own, region] else 0):
-            other = code[voxel + (offsets[direction] if direction < 13 else -offsets[direction - 13])]
-            if member[other >> LEVEL_BITS, region]:
-                neighbours += 1
-                total += np.int64(other & MOST_LEVELS)
-                same += np.int64(other & MOST_LEVELS) == level
-        if member[own, region]:
-            region_equal[region, level - 1, same] += 1
-            region_deviation[region, level - 1, neighbours] += abs(neighbours * level - total)
+def _count_long_runs(code, voxel, offsets, bits, runs):
+    """Count runs of four voxels and more whose second voxel this is, among the directions where it lies within four."""
+    while bits:
+        direction = np.int64(FIRST_OF_BITS[bits])
+        bits ^= 1 << direction
+        offset = offsets[direction]
+        if code[voxel - 2 * offset] != code[voxel]:
+            length, place = 4, voxel + 3 * offset
+            while code[place] == code[voxel]:
+                length, place = length + 1, place + offset
+            runs[length - 1, direction] += 1

@@ -3,7 +3,7 @@
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import pairwise, permutations
+from itertools import permutations
 from queue import SimpleQueue
 
 import numpy as np
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ren_features.errors import SpecError
+from ren_features.extents import label_extents
 from ren_features.radiomics import extract
 from ren_features.radiomics.fast import glcm, glrlm, glszm, neighbourhoods
 from ren_features.radiomics.fast.discretization import discretize
@@ -24,22 +25,33 @@ from tests.ren_features.radiomics import plain
 REGIONS = {"A": (1,), "B": (2,), "AB": (1, 2), "ABC": (1, 2, 3), "BC": (2, 3)}
 ONE_MM = (1.0, 1.0, 1.0)
 
-labels_of = arrays(np.uint8, (4, 4, 5), elements=st.integers(0, 3))
-images_of = arrays(np.int16, (4, 4, 5), elements=st.integers(-60, 60))
+SHAPE = (4, 4, 7)
+labels_of = arrays(np.uint8, SHAPE, elements=st.integers(0, 3)) | arrays(np.uint8, SHAPE, elements=st.integers(1, 2))
+# Of few levels, so that runs and zones grow long.
+images_of = arrays(np.int16, SHAPE, elements=st.integers(-60, 60)) | arrays(np.int16, SHAPE, elements=st.sampled_from([0, 30]))
 
 
-def counted(image, labels, slabs=1):
-    """Voxels and the matrices of all regions that the labels have."""
-    present = {name: members for name, members in REGIONS.items() if set(members) <= set(np.unique(labels).tolist())}
-    voxels = discretize(image, labels, present, 25.0)
-    at_fissure = np.zeros(len(voxels.labelled), bool)
-    edges = np.linspace(0, len(voxels.labelled), slabs + 1).astype(int).tolist()
-    parts = []
-    for part in pairwise(edges):
+def present_regions(labels):
+    """Regions whose labels the map has."""
+    return {name: members for name, members in REGIONS.items() if set(members) <= set(np.unique(labels).tolist())}
+
+
+def voxels_of(image, labels, regions):
+    with ThreadPoolExecutor(1) as pool:
+        return discretize(image, labels, label_extents(labels), regions, 25.0, pool)
+
+
+def counted(image, labels, parts=1):
+    """Regions, voxels, the matrices of all regions counted in several parts, and the voxels at fissures."""
+    present = present_regions(labels)
+    voxels = voxels_of(image, labels, present)
+    at_fissure = np.zeros(voxels.code.size, bool)
+    counts = []
+    for spans in np.array_split(voxels.spans, min(parts, len(voxels.spans))):
         queue = SimpleQueue()
-        queue.put(part)
-        parts.append(neighbourhoods.count_parts(voxels, queue, at_fissure))
-    return present, voxels, neighbourhoods.combine(voxels, parts), at_fissure
+        queue.put(spans)
+        counts.append(neighbourhoods.count_parts(voxels, queue, at_fissure))
+    return present, voxels, neighbourhoods.combine(voxels, counts), at_fissure
 
 
 def level_maps(image, labels, present):
@@ -56,10 +68,10 @@ def as_counts(matrix):
 
 @settings(max_examples=60, deadline=None)
 @given(images_of, labels_of, st.integers(1, 3))
-def test_matrices_are_those_of_plain_loops_for_overlapping_regions(image, labels, slabs):
+def test_matrices_are_those_of_plain_loops_for_overlapping_regions(image, labels, parts):
     if not {1, 2} <= set(np.unique(labels).tolist()):
         return
-    present, voxels, around, at_fissure = counted(image, labels, slabs)
+    present, voxels, around, at_fissure = counted(image, labels, parts)
     zones = glszm.zones_of_regions(voxels, glszm.zones_of_structures(voxels), at_fissure)
     for region, level in enumerate(level_maps(image, labels, present)):
         for direction in range(13):
@@ -80,7 +92,7 @@ def test_with_very_many_levels_sorting_counts_the_same(image, labels):
         return
     present, voxels, around, _ = counted(image, labels)
     for region in range(len(present)):
-        levels = np.flatnonzero(voxels.level_counts[region]) + 1
+        levels = np.flatnonzero(voxels.member[1:, region] @ voxels.level_counts) + 1
         tabled = around.pairs[region][:, levels[:, None] - 1, levels - 1]
         np.testing.assert_array_equal(np.concatenate(list(glcm.sorted_pairs(voxels, region, levels))), tabled)
         for walked, table in zip(glrlm.walked_runs(voxels, region), glrlm.tabled_runs(around.runs[region]), strict=True):
@@ -103,8 +115,8 @@ def test_large_zones_of_one_size_are_counted_together():
     labels = np.ones((8, 8, 40), np.uint8)
     image = np.full(labels.shape, 100, np.int16)
     image[:, :, 5:15] = image[:, :, 20:30] = 10  # two zones of 640 voxels of one level, parted by others
-    voxels = discretize(image, labels, {"A": (1,)}, 25.0)
-    (zones,) = glszm.zones_of_regions(voxels, glszm.zones_of_structures(voxels), np.zeros(len(voxels.labelled), bool))
+    voxels = voxels_of(image, labels, {"A": (1,)})
+    (zones,) = glszm.zones_of_regions(voxels, glszm.zones_of_structures(voxels), np.zeros(voxels.code.size, bool))
     entries = set(zip(zones.level.tolist(), zones.size.tolist(), zones.count.tolist(), strict=True))
     assert entries == {(1, 640, 2), (5, 320, 2), (5, 640, 1)}
 
