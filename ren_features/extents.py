@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ren_features.errors import VolumeError
-from ren_features.volume import Box
+from ren_features.volume import Box, bounding_box
 
 LARGEST_LABEL = np.iinfo(np.uint16).max
 
@@ -50,9 +50,14 @@ def as_labels(array: NDArray[Any]) -> NDArray[Any]:
 
 def label_extents(labels: NDArray[Any]) -> dict[int, Extent]:
     """Extent of every label of a map (see `as_labels`) of shape (z, y, x), background left out."""
-    table = np.zeros((int(labels.max(initial=0)) + 1, 7), np.int64)
+    largest = int(labels.max(initial=0))
+    if largest == 0:
+        return {}
+    box = bounding_box(labels)
+    table = np.zeros((largest + 1, 7), np.int64)
     table[:, 1::2] = np.iinfo(np.int64).max
-    _scan(labels, table)
+    _scan(labels[box], table)
+    table[:, 1:] += np.repeat([axis.start for axis in box], 2)
     found = {}
     for label in np.flatnonzero(table[:, 0]).tolist():
         voxels, z, z_end, y, y_end, x, x_end = table[label].tolist()
@@ -74,13 +79,17 @@ def joined(extents: Mapping[int, Extent], labels: Iterable[int]) -> Extent:
 @numba.njit(nogil=True, cache=True)
 def _scan(labels, table):
     depth, height, width = labels.shape
+    background = labels.dtype.type(0)
     for z in range(depth):
         for y in range(height):
-            for x in range(width):
-                label = labels[z, y, x]
-                if label != 0:
-                    row = table[label]
-                    row[0] += 1
-                    row[1], row[2] = min(row[1], z), max(row[2], z + 1)
-                    row[3], row[4] = min(row[3], y), max(row[4], y + 1)
-                    row[5], row[6] = min(row[5], x), max(row[6], x + 1)
+            before, start = background, 0
+            for x in range(width + 1):
+                label = labels[z, y, x] if x < width else background
+                if label != before:
+                    if before != background:
+                        row = table[before]
+                        row[0] += x - start
+                        row[1], row[2] = min(row[1], z), max(row[2], z + 1)
+                        row[3], row[4] = min(row[3], y), max(row[4], y + 1)
+                        row[5], row[6] = min(row[5], start), max(row[6], x)
+                    before, start = label, x

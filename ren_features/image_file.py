@@ -13,22 +13,16 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
-from isal import igzip, isal_zlib
 from numpy.typing import NDArray
 
+from ren_features import nifti
 from ren_features.errors import GeometryError, VolumeError
 from ren_features.extents import as_labels
+from ren_features.nifti import MEBIBYTE
 from ren_features.volume import Volume
 
-IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
+IMAGE_SUFFIXES = (*nifti.SUFFIXES, ".nrrd", ".mha", ".mhd")
 """Types of files that are read."""
-
-MEBIBYTE = 1 << 20
-
-FLOATS = {16: "f4", 64: "f8"}
-"""NIfTI's codes of floating-point voxels, and numpy's."""
-
-ZLIB_ERROR: Any = isal_zlib.error
 
 
 def read_image(path: Path) -> Volume:
@@ -47,8 +41,6 @@ def read_image(path: Path) -> Volume:
         When the file's grid is impossible.
     """
     volume = _read(path)
-    if volume.voxels.dtype.kind == "f":
-        _check_finite(volume.voxels, path)
     if volume.voxels.min() == volume.voxels.max():
         raise VolumeError(
             f"{path}: expected a CT, got an empty image: all {volume.voxels.size} voxels are {volume.voxels.flat[0]}"
@@ -81,12 +73,21 @@ def _read(path: Path) -> Volume:
     try:
         reader.ReadImageInformation()
         _check_header(reader, path)
-        image = reader.Execute()
+        voxels = _read_voxels(reader, path)
     except RuntimeError as error:
         if "orthonormal" in str(error):
             raise GeometryError(f"{path}: expected orthonormal directions, got a sheared grid") from error
         raise VolumeError(f"{path}: expected a whole image, could not read it: {_reason(error)}") from error
-    return from_itk(image)
+    if voxels.dtype.kind == "f":
+        _check_finite(voxels, path)
+    return _on_grid(voxels, reader)
+
+
+def _read_voxels(reader: sitk.ImageFileReader, path: Path) -> NDArray[Any]:
+    if path.name.lower().endswith(nifti.SUFFIXES):
+        return nifti.read_voxels(path, tuple(reversed(reader.GetSize())))
+    voxels: NDArray[Any] = sitk.GetArrayFromImage(reader.Execute())
+    return voxels
 
 
 def files_of(path: Path) -> list[Path]:
@@ -133,8 +134,12 @@ def to_itk(volume: Volume) -> sitk.Image:
 
 def from_itk(image: sitk.Image) -> Volume:
     """A SimpleITK image as a volume on the same grid."""
-    z, y, x = reversed(image.GetSpacing())
-    return Volume(sitk.GetArrayFromImage(image), (z, y, x), image.GetOrigin(), image.GetDirection())
+    return _on_grid(sitk.GetArrayFromImage(image), image)
+
+
+def _on_grid(voxels: NDArray[Any], grid: sitk.Image | sitk.ImageFileReader) -> Volume:
+    z, y, x = reversed(grid.GetSpacing())
+    return Volume(voxels, (z, y, x), grid.GetOrigin(), grid.GetDirection())
 
 
 def _reason(error: RuntimeError) -> str:
@@ -151,39 +156,8 @@ def _check_header(reader: sitk.ImageFileReader, path: Path) -> None:
         raise VolumeError(f"{path}: expected a 3-D image, got {len(size)}-D of size {size}")
     if not prod(size):
         raise VolumeError(f"{path}: expected voxels, got an empty image of size {size} (z, y, x)")
-    if path.name.lower().endswith((".nii", ".nii.gz")):
-        _check_nifti(reader, path)
-
-
-def _check_nifti(reader: sitk.ImageFileReader, path: Path) -> None:
-    """ITK fills what a truncated or damaged NIfTI lacks with zeros, makes NaN zero, and says nothing; so it is checked here."""
-    offset, voxel_bits = int(float(reader.GetMetaData("vox_offset"))), int(reader.GetMetaData("bitpix"))
-    expected = offset + prod(reader.GetSize()) * voxel_bits // 8
-    zipped = path.suffix.lower() == ".gz"
-    floats = FLOATS.get(int(reader.GetMetaData("datatype")))
-    found = _read_through(path, offset, floats, zipped=zipped) if zipped or floats else path.stat().st_size
-    if found < expected:
-        voxels = " x ".join(map(str, reader.GetSize()))
-        raise VolumeError(f"{path}: expected {expected} bytes for {voxels} voxels, got {found}: truncated")
-
-
-def _read_through(path: Path, offset: int, floats: str | None, *, zipped: bool) -> int:
-    """Length of a NIfTI file after unzipping. A gzip file's checksum is verified on the way, floats are checked to be finite."""
-    with igzip.open(path) if zipped else path.open("rb") as file:
-        try:
-            length = len(header := file.read(offset))
-            order = "<" if header[:4] in (b"\x5c\x01\x00\x00", b"\x1c\x02\x00\x00") else ">"
-            while block := file.read(MEBIBYTE):
-                length += len(block)
-                if floats:
-                    _check_finite(np.frombuffer(block[: len(block) // 8 * 8], order + floats), path)
-        except (EOFError, igzip.BadGzipFile, ZLIB_ERROR) as error:
-            raise VolumeError(f"{path}: expected a whole gzip file, got a truncated or damaged one: {error}") from error
-    return length
 
 
 def _check_finite(values: NDArray[Any], path: Path) -> None:
     if not np.isfinite(values).all():
-        raise VolumeError(
-            f"{path}: expected finite HU, got NaN or infinity in {int((~np.isfinite(values)).sum())} voxels or more"
-        )
+        raise VolumeError(f"{path}: expected finite HU, got NaN or infinity in {int((~np.isfinite(values)).sum())} voxels")

@@ -127,7 +127,7 @@ def _measure(scan: Scan, spec: ExtractionSpec, threads: int) -> Measurement:
         scheme.check({label: extent.voxels for label, extent in present.items()}, where=f"mask {scan.mask}")
     original = Grid(image.size, image.spacing_mm)
     with stage("resample"):
-        image, mask = to_analysis_grid(image, mask, spec.grid_spacing_mm, where=f"mask {scan.mask}")
+        image, mask = to_analysis_grid(image, mask, spec.grid_spacing_mm, where=f"mask {scan.mask}", threads=threads)
     with stage("radiomics"):
         features = extract(image.voxels, mask.voxels, image.spacing_mm, scheme=scheme, spec=spec, threads=threads)
         findings = missing_structures(present, spec.regions, scheme)

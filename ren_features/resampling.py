@@ -1,27 +1,32 @@
 """From a scan's grid to the grid of the analysis: crop to the labelled box, then resample.
 
-[METHOD section 2] Image with cubic B-spline (float), rounded to int16 HU; mask nearest neighbour, always.
+[METHOD section 2] Image with cubic B-spline (float), rounded to int16 HU; mask nearest neighbour, always. The target grid is
+parallel to the scan's, oblique or not: everything is counted in voxels of the scan, so that positions in the patient cannot
+change a value.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import ceil, floor
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from ren_features.bspline import interpolate
 from ren_features.errors import EmptyRegionError
 from ren_features.spec import Spacing
-from ren_features.volume import Box, Volume, bounding_box, widen
+from ren_features.volume import Volume, bounding_box, widen
 
 BACKGROUND_MARGIN = 1
 """Voxels kept around the labelled box in the analysed grid."""
 
 SPLINE_MARGIN = 16
 """Source voxels beyond the samples: a cubic B-spline's dependence fades by 0.27 a voxel, to 1e-9 here."""
+
+HOUNSFIELD = np.iinfo(np.int16).min, np.iinfo(np.int16).max
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,11 @@ class Axis:
         step = target_mm / spacing_mm
         return cls((length - count * step) / 2 + step / 2 - 0.5, step, count)
 
+    @property
+    def positions(self) -> NDArray[np.float64]:
+        """Fractional indices of the source axis, shape (count,)."""
+        return np.asarray(self.first + self.step * np.arange(self.count), np.float64)
+
     def around(self, box: slice, margin: int) -> Axis:
         """Only the samples within a slice of source voxels, and `margin` samples on either side."""
         low = max(ceil((box.start - 0.5 - self.first) / self.step) - margin, 0)
@@ -50,7 +60,9 @@ class Axis:
         return slice(max(floor(self.first), 0), min(ceil(self.first + (self.count - 1) * self.step) + 1, length))
 
 
-def to_analysis_grid(image: Volume, mask: Volume, spacing_mm: Spacing | None, *, where: str) -> tuple[Volume, Volume]:
+def to_analysis_grid(
+    image: Volume, mask: Volume, spacing_mm: Spacing | None, *, where: str, threads: int = 1
+) -> tuple[Volume, Volume]:
     """Image and mask on the grid of the analysis, cropped to the labelled box and a margin of background.
 
     Parameters
@@ -61,6 +73,8 @@ def to_analysis_grid(image: Volume, mask: Volume, spacing_mm: Spacing | None, *,
         None keeps the grid and the voxel type.
     where : str
         The scan, for the message.
+    threads : int
+        No value depends on it.
 
     Returns
     -------
@@ -83,42 +97,19 @@ def to_analysis_grid(image: Volume, mask: Volume, spacing_mm: Spacing | None, *,
     samples = [axis.around(part, BACKGROUND_MARGIN) for axis, part in zip(full, box, strict=True)]
     z, y, x = (axis.source(length) for axis, length in zip(samples, image.size, strict=True))
     source = widen((z, y, x), SPLINE_MARGIN, image.size)
-    hounsfield = _cubic(image.voxels, samples, source)
+    within = tuple(axis.positions - part.start for axis, part in zip(samples, source, strict=True))
+    with ThreadPoolExecutor(threads) as pool:
+        hounsfield = interpolate(image.voxels[source], within, pool, HOUNSFIELD)
     z0, y0, x0 = (axis.first for axis in samples)
     ox, oy, oz = image.position_mm((z0, y0, x0))
     grid = {"spacing_mm": spacing_mm, "origin_mm": (ox, oy, oz), "direction": image.direction}
     return Volume(hounsfield, **grid), Volume(_nearest(mask.voxels, samples), **grid)
 
 
-def _cubic(voxels: NDArray[Any], samples: list[Axis], source: Box) -> NDArray[np.int16]:
-    """Cubic B-spline values at the samples, rounded to HU; only the source box is read.
-
-    Everything is counted in voxels of the source, so that positions in the patient cannot change a value.
-    """
-    image = sitk.GetImageFromArray(np.ascontiguousarray(voxels[source]))
-    first = [axis.first - box.start for axis, box in zip(samples, source, strict=True)]
-    resampled = sitk.Resample(
-        image,
-        [axis.count for axis in reversed(samples)],
-        sitk.Transform(),
-        sitk.sitkBSpline,
-        first[::-1],
-        [axis.step for axis in reversed(samples)],
-        image.GetDirection(),
-        0.0,
-        sitk.sitkFloat32,
-    )
-    limits = np.iinfo(np.int16)
-    # SimpleITK truncates when it writes int16, half a HU of bias: round here.
-    rounded: NDArray[np.int16] = np.clip(np.rint(sitk.GetArrayFromImage(resampled)), limits.min, limits.max).astype(np.int16)
-    return rounded
-
-
 def _nearest(labels: NDArray[Any], samples: list[Axis]) -> NDArray[Any]:
     """Label of the nearest voxel of each sample; halfway between two, of the later one."""
-    positions = [axis.first + axis.step * np.arange(axis.count) for axis in samples]
     # A sample halfway between two voxels must not fall to either by rounding errors.
-    nearest = [np.floor(np.round(position, 6) + 0.5).astype(int) for position in positions]
+    nearest = [np.floor(np.round(axis.positions, 6) + 0.5).astype(int) for axis in samples]
     z, y, x = (index.clip(0, length - 1) for index, length in zip(nearest, labels.shape, strict=True))
     sampled: NDArray[Any] = labels[np.ix_(z, y, x)]
     return sampled
