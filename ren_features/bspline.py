@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from ren_features.kernel import kernel
 
 POLE = float(np.sqrt(3)) - 2
 """Of the filter: a value's influence fades by this factor a voxel."""
@@ -77,7 +78,7 @@ def interpolate(
     return sampled
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _resample_slice(voxels, y_index, y_weight, x_index, x_weight, slices, z):
     """Resample one slice along x, then along y."""
     _, height, width = voxels.shape
@@ -98,7 +99,7 @@ def _resample_slice(voxels, y_index, y_weight, x_index, x_weight, slices, z):
         _weigh(rows, y_index[y], y_weight[y], slices[z, y])
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _resample_across(slices, index, weight, low, high, sampled, y):
     """Resample one plane of equal y along z."""
     rows = slices[:, y].copy()
@@ -110,7 +111,7 @@ def _resample_across(slices, index, weight, low, high, sampled, y):
             sampled[z, y, x] = np.int16(min(max(np.rint(row[x]), np.float32(low)), np.float32(high)))
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _to_coefficients(rows):
     """Filter along the first axis, in place: forward, then backward."""
     last, pole = len(rows) - 1, np.float32(POLE)
@@ -137,7 +138,7 @@ def _to_coefficients(rows):
             rows[k, column] = pole * (rows[k + 1, column] - rows[k, column])
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _weigh(rows, index, weight, row):
     """Weighted sum of four rows."""
     a, b, c, d = rows[index[0]], rows[index[1]], rows[index[2]], rows[index[3]]

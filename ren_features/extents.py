@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from ren_features.errors import VolumeError
+from ren_features.kernel import kernel
 from ren_features.volume import Box, bounding_box
 
 LARGEST_LABEL = np.iinfo(np.uint16).max
@@ -76,7 +76,7 @@ def joined(extents: Mapping[int, Extent], labels: Iterable[int]) -> Extent:
     return Extent(sum(part.voxels for part in parts), (z, y, x))
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _scan(labels, table):
     depth, height, width = labels.shape
     background = labels.dtype.type(0)

@@ -67,7 +67,7 @@ def _read(file: BinaryIO, path: Path, size: tuple[int, ...]) -> NDArray[Any]:
         raise VolumeError(f"{path}: expected scalar voxels, got NIfTI's type {code}")
     voxels = np.empty(size, order + TYPES[code])
     file.read(int(offset) - len(header))
-    found = _fill(file, memoryview(voxels).cast("B"))
+    found = _fill(file, voxels.data.cast("B"))
     if found < voxels.nbytes:
         count = " x ".join(map(str, reversed(size)))
         raise VolumeError(

@@ -11,10 +11,10 @@ Andrew, Inf Process Lett 9 (1979) 216, for the hull of a plane.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from ren_features.kernel import kernel
 from ren_features.spec import Spacing
 
 
@@ -43,7 +43,7 @@ def _in_space(points: NDArray[np.float64]) -> float:
     return float(np.sqrt(_furthest(points[order], radius[order])))
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _furthest(points, radius):
     best = 0.0
     for one in range(len(points)):
@@ -60,7 +60,7 @@ def _furthest(points, radius):
     return best
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _planes(lines, across, along):
     """Largest squared distance within a plane, and the hull corners of all planes (plane, line, place) in half voxels."""
     best, corners = 0.0, 0
@@ -84,7 +84,7 @@ def _planes(lines, across, along):
     return best, kept[:corners]
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _extend(chain, length, line, place, side):
     """Add a point to one chain of a hull and drop those that it leaves inside."""
     while length >= 2:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from itertools import product
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from ren_features.kernel import kernel
 from ren_features.radiomics.fast.discretization import LEVEL_BITS, MOST_LEVELS
 
 DIRECTIONS = np.array([step for step in product((-1, 0, 1), repeat=3) if step > (0, 0, 0)])
@@ -42,7 +42,7 @@ def _first_of_bits() -> NDArray[np.uint8]:
 FIRST_OF_BITS = _first_of_bits()
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def equal_neighbours(code, first, end, offsets, steps, bits):
     """Which neighbours have the code of the voxels from first to the one before end.
 
@@ -73,7 +73,7 @@ def equal_neighbours(code, first, end, offsets, steps, bits):
         )
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def sum_neighbours(code, first, end, offsets, sums, mixed, low, high):
     """Add up 26 neighbours, and see whether structures are mixed.
 
@@ -117,13 +117,13 @@ def sum_neighbours(code, first, end, offsets, sums, mixed, low, high):
         mixed[x] = ((lowest ^ here) | (highest ^ here)) >> np.uint32(LEVEL_BITS)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _tally(code):
     """What a neighbour adds to the sum."""
     return np.uint32(code & np.uint32(MOST_LEVELS)) + (np.uint32(code != 0) << np.uint32(COUNT_BITS))
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def bit_count(bits):
     """Number of bits set in 32."""
     bits = bits - (bits >> np.uint32(1) & np.uint32(0x55555555))

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from ren_features.errors import SpecError
 from ren_features.extents import Extent, joined
+from ren_features.kernel import kernel
 from ren_features.volume import Box
 
 MOST_LEVELS = 0xFFFF
@@ -203,7 +203,7 @@ def _encode(
     return code, spans, histograms.sum(axis=0)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _range(labels, index, structure_of, first, end):
     """Lowest and highest number of the labelled voxels of a slab; without any, the lowest is the larger one."""
     _, height, width = labels.shape
@@ -216,7 +216,7 @@ def _range(labels, index, structure_of, first, end):
     return low, high
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _encode_slab(labels, index, lowest, structure_of, level_of, code, first, end, histogram):
     """Write the codes of a slab, count its numbers by structure, and return its spans."""
     _, height, width = labels.shape

@@ -6,10 +6,10 @@ the sums of their structures' counts.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from ren_features.kernel import kernel
 from ren_features.radiomics.fast.discretization import LEVEL_BITS, MOST_LEVELS
 
 
@@ -22,7 +22,7 @@ def joint_regions(member: NDArray[np.bool_]) -> NDArray[np.int64]:
     return found
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def count_at_fissure(
     code, voxel, offsets, slots, member, joint, pairs, equal, deviation, region_runs, region_equal, region_deviation
 ):
@@ -51,7 +51,7 @@ def count_at_fissure(
     return at_fissure
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _count_in_region(code, voxel, offsets, member, region, region_equal, region_deviation):
     """Count the neighbours of a voxel among all structures of a region."""
     level = np.int64(code[voxel] & MOST_LEVELS)
@@ -65,7 +65,7 @@ def _count_in_region(code, voxel, offsets, member, region, region_equal, region_
     region_deviation[region, level - 1, neighbours] += abs(neighbours * level - total)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _join_runs(code, voxel, direction, offset, member, region, region_runs):
     """Correct the runs of a region for one that crosses a fissure ahead of this voxel: one run instead of its parts."""
     start = voxel
@@ -85,7 +85,7 @@ def _join_runs(code, voxel, direction, offset, member, region, region_runs):
     region_runs[region, whole - 1, level - 1, direction] += 1
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _goes_on(code, voxel, offset, member, region):
     """Whether the next voxel has the same level and belongs to the region."""
     other = code[voxel + offset]

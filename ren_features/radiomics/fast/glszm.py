@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from ren_features.kernel import kernel
 from ren_features.radiomics.fast.directions import DIRECTIONS, FIRST_OF_BITS, equal_neighbours, flat_offsets
 from ren_features.radiomics.fast.discretization import LEVEL_BITS, MOST_LEVELS, Voxels
 from ren_features.radiomics.fast.sizes import SizeMatrix, size_statistics
@@ -127,7 +127,7 @@ def _matrices(
     return matrices
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _root(parent, voxel):
     while parent[voxel] != voxel:
         parent[voxel] = parent[parent[voxel]]
@@ -135,14 +135,14 @@ def _root(parent, voxel):
     return voxel
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _join(parent, one, other):
     """Join two trees; the earlier root becomes the root, so that every voxel comes after its parent."""
     one, other = _root(parent, one), _root(parent, other)
     parent[max(one, other)] = min(one, other)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _join_within(code, spans, offsets, parent):
     behind = np.empty(np.max(spans[:, 1] - spans[:, 0]), np.uint32)
     for span in range(len(spans)):
@@ -157,7 +157,7 @@ def _join_within(code, spans, offsets, parent):
                 bits &= APART[direction]
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _number_zones(code, spans, parent):
     """Number the zones in the order of their first voxels, and write the numbers in place of parents."""
     zones = 0
@@ -177,7 +177,7 @@ def _number_zones(code, spans, parent):
     return codes, sizes
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _join_across(code, at_fissure, offsets, region_of, zone, sizes):
     """Sizes of zones, those that meet at a fissure within a region joined: one of them has all voxels, the others none."""
     parent = np.arange(sizes.size)
@@ -194,7 +194,7 @@ def _join_across(code, at_fissure, offsets, region_of, zone, sizes):
     return joined
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _tabulate(codes, sizes, region_of, table):
     """Count zones by region, level and size; those too large for the table are listed."""
     listed, row = np.empty((np.sum(sizes > table.shape[2]), 3), np.int64), 0

@@ -11,10 +11,10 @@ from dataclasses import dataclass, fields
 from queue import Empty, SimpleQueue
 from typing import Any, cast
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from ren_features.kernel import kernel
 from ren_features.radiomics.fast.directions import (
     COUNT_BITS,
     FIRST_OF_BITS,
@@ -196,7 +196,7 @@ def _add_short_runs(
         runs[:, length - 1] = counts - np.tensordot(np.arange(2, longer.shape[1] + 2), longer, (0, 1))
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _count(
     code,
     spans,
@@ -266,19 +266,19 @@ def _count(
             )
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _count_pairs(code, voxel, offsets, pairs):
     for direction in range(13):
         pairs[direction, code[voxel + offsets[direction]] & MOST_LEVELS] += 1
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _add_bits(bits, counts):
     for lane in range(16):
         counts[lane] += bits >> np.uint32(lane) & np.uint32(1)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _count_long_runs(code, voxel, offsets, bits, runs):
     """Count runs of four voxels and more whose second voxel this is, among the directions where it lies within four."""
     while bits:

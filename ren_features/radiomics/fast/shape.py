@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from ren_features.kernel import kernel
 from ren_features.radiomics.fast.diameters import diameters
 from ren_features.radiomics.fast.discretization import LEVEL_BITS, Voxels
 from ren_features.spec import Spacing
@@ -147,7 +147,7 @@ def _edge_middle(edge: str) -> NDArray[np.float64]:
 TRIANGLES = _read_triangles()
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _scan(code, inside, cells, rows, columns, moments):  # noqa: C901 - one pass over cells
     depth, height, width = code.shape
     here, above = np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint8)
@@ -179,7 +179,7 @@ def _scan(code, inside, cells, rows, columns, moments):  # noqa: C901 - one pass
                 _add_row(moments, z, y, count, first, second)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _add_cell(cells, kind, z, y, x):
     cells[kind, 0] += 1
     cells[kind, 1] += z
@@ -187,13 +187,13 @@ def _add_cell(cells, kind, z, y, x):
     cells[kind, 3] += x
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _add_vertex(rows, columns, z, y, x):
     rows[z, y, 0], rows[z, y, 1] = min(rows[z, y, 0], x), max(rows[z, y, 1], x)
     columns[z, x, 0], columns[z, x, 1] = min(columns[z, x, 0], y), max(columns[z, x, 1], y)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _add_row(moments, z, y, count, first, second):
     """Add the voxels of one row: their number, and their sums of x and of x squared."""
     moments[0] += count
