@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ren_features.build_store import build
-    from ren_features.cohort import Cohort, Scan, read_cohort
+    from ren_features.cohort import Cohort, read_cohort
     from ren_features.regions import REN_REGIONS, LabelScheme, Region, RegionSet
+    from ren_features.scan import Scan
     from ren_features.spec import ExtractionSpec
     from ren_features.store import FeatureStore
     from ren_features.volume import Volume
@@ -33,7 +34,7 @@ __all__ = [
 _HOME = {
     "build": "build_store",
     "Cohort": "cohort",
-    "Scan": "cohort",
+    "Scan": "scan",
     "read_cohort": "cohort",
     "REN_REGIONS": "regions",
     "LabelScheme": "regions",

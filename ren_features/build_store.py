@@ -10,13 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from ren_features.cohort import Cohort, Scan, read_cohort
+from ren_features.cohort import Cohort, read_cohort
 from ren_features.execution import WorkerDiedError, run_tasks
 from ren_features.fingerprint import Fingerprint, hash_file
 from ren_features.measurement import Failure, Outcome, measure_scan
 from ren_features.plan import Plan, make_plan
 from ren_features.provenance import Run
 from ren_features.radiomics import load_engine
+from ren_features.scan import Scan
 from ren_features.spec import ExtractionSpec
 from ren_features.store.connection import Connection, connect_to_write, transaction
 from ren_features.store.writing import finish_run, forget_failure, write_cohort, write_hashes, write_outcome, write_run

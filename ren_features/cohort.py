@@ -1,4 +1,4 @@
-"""Scans and cohorts, and the manifest that lists them, checked as a whole: every problem of every row at once."""
+"""Cohorts, and the manifest that lists their scans, checked as a whole: every problem of every row at once."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from types import MappingProxyType
 
 import polars as pl
 
-from ren_features.errors import CohortError, LabelError
+from ren_features.errors import CohortError
 from ren_features.regions import LABEL_SCHEMES, RegionSet
+from ren_features.scan import Scan
 
 REQUIRED = ("patient_id", "scan_id", "image")
 OPTIONAL = ("mask", "mask_scheme", "scan_date")
@@ -23,36 +24,6 @@ LABEL_VALUES = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}
 # Ids become file names and part of SQL answers, so they stay plain.
 SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 SAFE_TASK = re.compile(r"[A-Za-z0-9_]+")
-
-
-@dataclass(frozen=True)
-class Scan:
-    """One CT of one patient: where it is, and what the manifest says of it."""
-
-    patient_id: str
-    scan_id: str
-    image: Path
-    mask: Path | None = None
-    mask_scheme: str | None = None
-    scan_date: date | None = None
-    attributes: Mapping[str, str] = field(default_factory=dict)
-
-    def missing_files(self) -> list[str]:
-        """A message for each file that is not there; a scan without a mask is one too."""
-        problems = [
-            f"{name} {path}: expected a file, found none"
-            for name, path in (("image", self.image), ("mask", self.mask))
-            if path and not path.exists()
-        ]
-        return problems if self.mask else [*problems, "mask: expected a lobe mask, got none"]
-
-    def scheme_problem(self, regions: RegionSet) -> list[str]:
-        """A message when the mask's label numbers would not be understood."""
-        try:
-            regions.scheme_for(self.mask_scheme, where="mask_scheme")
-        except LabelError as error:
-            return [str(error)] if self.mask else []
-        return []
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ren_features.cohort import Scan
 from ren_features.errors import VolumeError
 from ren_features.image_file import files_of
 from ren_features.nifti import MEBIBYTE
+from ren_features.scan import Scan
 
 SETTLED_NS = 2_000_000_000
 """A file changed less than this ago may change again within the clock's tick: its digest is not remembered."""

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ren_features.cohort import Scan
 from ren_features.errors import EmptyRegionError, RenError, VolumeError
 from ren_features.extents import joined, label_extents
 from ren_features.fingerprint import FileHash, Fingerprint, hash_file, stat
@@ -15,6 +14,7 @@ from ren_features.image_file import read_image, read_mask
 from ren_features.quality import Finding, missing_structures
 from ren_features.radiomics import extract, refusal
 from ren_features.resampling import to_analysis_grid
+from ren_features.scan import Scan
 from ren_features.spec import ExtractionSpec
 from ren_features.volume import Vector, check_same_grid
 

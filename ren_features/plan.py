@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from ren_features.cohort import Cohort, Scan
+from ren_features.cohort import Cohort
 from ren_features.fingerprint import FileHash, Fingerprint, hash_file
 from ren_features.measurement import Failure
+from ren_features.scan import Scan
 from ren_features.store.connection import Connection
 
 

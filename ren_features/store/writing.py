@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import data_catalog
-from ren_features.cohort import Cohort, Scan
+from ren_features.cohort import Cohort
 from ren_features.errors import CohortError, StoreError
 from ren_features.fingerprint import FileHash, Fingerprint
 from ren_features.measurement import Measurement, Outcome
 from ren_features.provenance import Run
 from ren_features.regions import RegionSet
+from ren_features.scan import Scan
 from ren_features.spec import ExtractionSpec
 from ren_features.store.connection import Connection, transaction
 from ren_features.store.schema import create_views

@@ -6,9 +6,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from ren_features.cohort import Cohort, Scan, read_cohort
+from ren_features.cohort import Cohort, read_cohort
 from ren_features.errors import CohortError
 from ren_features.regions import REN_REGIONS
+from ren_features.scan import Scan
 
 GOOD = {"patient_id": "p1", "scan_id": "s1", "image": "ct.nii.gz"}
 

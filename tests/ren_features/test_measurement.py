@@ -7,11 +7,11 @@ import pytest
 import SimpleITK as sitk
 
 from ren_features import measurement
-from ren_features.cohort import Scan
 from ren_features.image_file import to_itk
 from ren_features.measurement import measure_scan as measure
 from ren_features.radiomics import extract
 from ren_features.regions import LUNGMASK, RegionSet
+from ren_features.scan import Scan
 from ren_features.spec import ExtractionSpec
 from ren_features.volume import Volume
 
