@@ -45,8 +45,8 @@ class Taps:
         below = np.floor(positions)
         t = positions - below
         index = below.astype(np.int64)[:, None] + np.arange(-1, 3)
-        last = max(length - 1, 0)
-        mirrored = last - np.abs(last - np.abs(index)) if last else np.zeros_like(index)
+        last = length - 1
+        mirrored = last - np.abs(last - index % (2 * last)) if last else np.zeros_like(index)
         weight = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, 3 * (1 - t) ** 3 - 6 * (1 - t) ** 2 + 4, t**3], axis=1) / 6
         return cls(mirrored, weight.astype(np.float32))
 

@@ -43,7 +43,7 @@ def extract(
     spacing_mm: Spacing,
     *,
     regions: RegionSet | None = None,
-    scheme: LabelScheme = LUNGMASK,
+    scheme: LabelScheme | None = None,
     spec: ExtractionSpec | None = None,
     engine: str | None = None,
     threads: int | None = None,
@@ -60,8 +60,8 @@ def extract(
         Distance of voxel centres.
     regions : RegionSet, optional
         Takes the place of the spec's, which are REN's by default.
-    scheme : LabelScheme
-        Label number of each structure.
+    scheme : LabelScheme, optional
+        Label number of each structure; by default the region set's own labels, or lungmask's.
     spec : ExtractionSpec, optional
         Bin width, features and regions; by default REN's.
     engine : str, optional
@@ -80,6 +80,8 @@ def extract(
         When image and labels differ in shape, or are not three-dimensional.
     VolumeError
         When labels are not whole numbers from 0 to 65535.
+    LabelError
+        When a region's structure has no label.
 
     References
     ----------
@@ -90,10 +92,9 @@ def extract(
     spec = spec or ExtractionSpec()
     labels = as_labels(labels)
     extents = label_extents(labels)
-    members = {
-        region.name: tuple(sorted(scheme.labels[member] for member in region.members))
-        for region in (regions or spec.regions).regions
-    }
+    regions = regions or spec.regions
+    scheme = scheme or regions.scheme_for(None if regions.scheme else LUNGMASK.name, where="labels")
+    members = {region.name: tuple(sorted(scheme.labels[member] for member in region.members)) for region in regions.regions}
     measurable = {name: numbers for name, numbers in members.items() if refusal(joined(extents, numbers)) is None}
     return load_engine(engine or spec.engine).measure(image, labels, extents, measurable, spacing_mm, spec, threads)
 

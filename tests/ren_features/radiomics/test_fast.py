@@ -100,6 +100,40 @@ def test_with_very_many_levels_sorting_counts_the_same(image, labels):
             assert entries[0] == entries[1]
 
 
+def slice_of(rows):
+    """One slice of gray levels as HU, all of region A."""
+    levels = np.array(rows)
+    return (levels * 25).astype(np.int16)[None], np.ones((1, *levels.shape), np.uint8)
+
+
+def test_haralicks_own_example_has_his_matrix():
+    """Haralick et al. (1973), figure 3: horizontal neighbours, both ways."""
+    image, labels = slice_of([[0, 0, 1, 1], [0, 0, 1, 1], [0, 2, 2, 2], [2, 2, 3, 3]])
+    _, _, around, _ = counted(image, labels)
+    ahead = around.pairs[0, plain.DIRECTIONS.index((0, 0, 1))]
+    np.testing.assert_array_equal(ahead + ahead.T, [[4, 2, 1, 0], [2, 4, 0, 0], [1, 0, 6, 1], [0, 0, 1, 2]])
+
+
+def test_galloways_own_example_has_her_matrix():
+    """Galloway (1975), figure 1: horizontal runs."""
+    image, labels = slice_of([[0, 1, 2, 3], [0, 2, 3, 3], [2, 1, 1, 1], [3, 0, 3, 0]])
+    _, _, around, _ = counted(image, labels)
+    runs = around.runs[0, plain.DIRECTIONS.index((0, 0, 1))]
+    np.testing.assert_array_equal(runs[:, :3], [[4, 0, 0], [1, 0, 1], [3, 0, 0], [3, 1, 0]])
+
+
+def test_zones_dependences_and_differences_counted_by_hand():
+    image, labels = slice_of([[1, 2, 3, 4], [1, 3, 4, 4], [3, 2, 2, 2], [4, 1, 4, 1]])
+    _, voxels, around, at_fissure = counted(image, labels)
+    (zones,) = glszm.zones_of_regions(voxels, glszm.zones_of_structures(voxels), at_fissure)
+    sizes = dict(zip(zip(zones.level.tolist(), zones.size.tolist(), strict=True), zones.count.tolist(), strict=True))
+    assert sizes == {(1, 1): 2, (1, 2): 1, (2, 1): 1, (2, 3): 1, (3, 3): 1, (4, 1): 2, (4, 3): 1}
+    # Of the twos, the lone one has no equal neighbour; those in line have one, two and one.
+    assert around.equal[0, 1, :3].tolist() == [1, 2, 1]
+    # Two of them have five neighbours: 1, 3, 1, 3, 4 and 4, 4, 2, 4, 1.
+    assert around.deviation[0, 1, 5] == abs(5 * 2 - 12) + abs(5 * 2 - 15)
+
+
 def test_a_run_across_a_fissure_is_one_run_of_the_lung_and_two_of_the_lobes():
     labels = np.zeros((3, 3, 8), np.uint8)
     labels[1, 1, 1:4], labels[1, 1, 4:7] = 1, 2
