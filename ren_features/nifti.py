@@ -1,4 +1,4 @@
-"""Voxels of NIfTI files, read and verified in one pass.
+"""Voxels of NIfTI-1 files, read and verified in one pass; NIfTI-2 is refused by ITK.
 
 ITK reads their grid, but not their voxels: what a truncated or damaged file lacks it fills with zeros, it makes NaN zero, and
 says nothing. (It also unzips more slowly.)
@@ -22,8 +22,10 @@ SUFFIXES = (".nii.gz", ".nii")
 TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"}
 """NIfTI's codes of scalar voxels, and numpy's."""
 
-FIELDS = {348: "70xh36x3f", 540: "12xh154xq2d"}
-"""Of headers by their length (NIfTI-1 and 2): where the type, the offset of the voxels, the slope and the intercept stand."""
+FIELDS = "70xh36x3f"
+"""Of a header: where the type, the offset of the voxels, the slope and the intercept stand."""
+
+HEADER_BYTES = 348
 
 MEBIBYTE = 1 << 20
 
@@ -58,15 +60,13 @@ def read_voxels(path: Path, size: tuple[int, ...]) -> NDArray[Any]:
 
 
 def _read(file: BinaryIO, path: Path, size: tuple[int, ...]) -> NDArray[Any]:
-    header = file.read(min(FIELDS))
-    order = "<" if header[:1] in (b"\x5c", b"\x1c") else ">"
-    length = struct.unpack_from(f"{order}i", header)[0]
-    header += file.read(length - len(header))
-    code, offset, slope, intercept = struct.unpack_from(order + FIELDS[length], header)
+    header = file.read(HEADER_BYTES)
+    order = "<" if struct.unpack_from("<i", header)[0] == HEADER_BYTES else ">"
+    code, offset, slope, intercept = struct.unpack_from(order + FIELDS, header)
     if code not in TYPES:
         raise VolumeError(f"{path}: expected scalar voxels, got NIfTI's type {code}")
     voxels = np.empty(size, order + TYPES[code])
-    file.read(int(offset) - len(header))
+    file.read(int(offset) - HEADER_BYTES)
     found = _fill(file, voxels.data.cast("B"))
     if found < voxels.nbytes:
         count = " x ".join(map(str, reversed(size)))
@@ -74,7 +74,8 @@ def _read(file: BinaryIO, path: Path, size: tuple[int, ...]) -> NDArray[Any]:
             f"{path}: expected {int(offset) + voxels.nbytes} bytes for {count} voxels, got {int(offset) + found}: truncated"
         )
     native = voxels.astype(voxels.dtype.newbyteorder("="), copy=False)
-    return native if slope == 0 or (slope, intercept) == (1, 0) else _scaled(native, slope, intercept)
+    # As in ITK, a slope of 0 counts as 1.
+    return native if (slope or 1, intercept) == (1, 0) else _scaled(native, slope or 1, intercept)
 
 
 def _fill(file: BinaryIO, room: memoryview) -> int:
