@@ -1,0 +1,109 @@
+"""One large scan, from its compressed files to rows of a store: how long, how much memory, and where the time goes.
+
+    .venv/bin/python tests/benchmarks/scan.py [--engine pyradiomics] [--runs 3]
+
+The scan is a phantom of 512 x 512 x 300 voxels with noise, as large when compressed as a thin-slice CT.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import SimpleITK as sitk
+
+from ren_features.extents import label_extents
+from ren_features.fingerprint import hash_file
+from ren_features.image_file import read_image, read_mask
+from ren_features.radiomics import extract
+from ren_features.resampling import to_analysis_grid
+from ren_features.synthetic import chest_phantom
+
+COMMAND = Path(sys.executable).parent / "ren-features"
+ONE_MM = (1.0, 1.0, 1.0)
+MEBIBYTE = 1 << 20
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--engine", default="fast")
+    parser.add_argument("--runs", type=int, default=3, help="of which the median is printed")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        image, mask = large_scan(folder)
+        print(f"{image.stat().st_size / 1e6:.0f} MB compressed")
+        for threads in (1, 2) if arguments.engine == "fast" else (1,):
+            runs = [build(folder, arguments.engine, threads) for _ in range(arguments.runs)]
+            seconds, peak = statistics.median(time for time, _ in runs), max(peak for _, peak in runs)
+            print(f"ren-features build --engine {arguments.engine} --threads {threads}: {seconds:.2f} s, worker {peak:.0f} MiB")
+        if arguments.engine == "fast":
+            for threads in (1, 2):
+                print_stages(image, mask, threads, arguments.runs)
+
+
+def large_scan(folder: Path) -> tuple[Path, Path]:
+    """Files of a scan and its mask, and a manifest beside them: a phantom enlarged, with noise."""
+    image, mask = (
+        np.repeat(np.repeat(np.repeat(volume.voxels, 2, 0), 2, 1), 2, 2) for volume in chest_phantom(1, size=(150, 256, 256))
+    )
+    noise = np.random.default_rng(0).standard_normal(image.shape, dtype=np.float32)
+    paths = folder / "ct.nii.gz", folder / "lobes.nii.gz"
+    for path, voxels in zip(paths, ((image + 12 * noise).astype(np.int16), mask), strict=True):
+        itk = sitk.GetImageFromArray(voxels)
+        itk.SetSpacing((0.6, 0.6, 0.9))
+        sitk.WriteImage(itk, str(path))
+    with (folder / "cohort.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["patient_id", "scan_id", "image", "mask", "mask_scheme"], ["p", "s", *paths, "lungmask"]])
+    return paths
+
+
+def build(folder: Path, engine: str, threads: int) -> tuple[float, float]:
+    """Seconds of the whole command, and the peak memory of its worker in MiB."""
+    store, start, peak = folder / f"{time.time_ns()}.duckdb", time.perf_counter(), 0
+    command = [COMMAND, "build", folder / "cohort.csv", "--store", store, "--engine", engine, "--threads", str(threads)]
+    with subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            with suppress(psutil.Error):
+                peak = max([peak, *(child.memory_info().rss for child in psutil.Process(process.pid).children())])
+            time.sleep(0.02)
+    if process.returncode:
+        raise SystemExit(f"{command}: exit status {process.returncode}")
+    return time.perf_counter() - start, peak / MEBIBYTE
+
+
+def print_stages(image_path: Path, mask_path: Path, threads: int, runs: int) -> None:
+    times: dict[str, list[float]] = {}
+
+    def timed(stage: str, function: Callable[[], Any]) -> Any:
+        start = time.perf_counter()
+        result = function()
+        times.setdefault(stage, []).append(time.perf_counter() - start)
+        return result
+
+    for _ in range(runs + 1):
+        timed("SHA-256", lambda: (hash_file(image_path), hash_file(mask_path)))
+        mask = timed("read the mask", lambda: read_mask(mask_path).canonical())
+        image = timed("unzip and read the image", lambda: read_image(image_path).canonical())
+        timed("count labels", lambda: label_extents(mask.voxels))  # noqa: B023
+        grid = timed("resample to 1 mm", lambda: to_analysis_grid(image, mask, ONE_MM, where="", threads=threads))  # noqa: B023
+        timed("107 features of 7 regions", lambda: extract(grid[0].voxels, grid[1].voxels, ONE_MM, threads=threads))  # noqa: B023
+    medians = {stage: statistics.median(found[1:]) for stage, found in times.items()}
+    print(f"\n| stage, {threads} threads | seconds |\n| --- | --- |")
+    for stage, seconds in {**medians, "together": sum(medians.values())}.items():
+        print(f"| {stage} | {seconds:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
