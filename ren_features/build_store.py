@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import Protocol
 
 from ren_features.cohort import Cohort, read_cohort
-from ren_features.execution import WorkerDiedError, run_tasks
+from ren_features.execution import Named, WorkerDiedError, run_tasks
 from ren_features.fingerprint import Fingerprint, hash_file
-from ren_features.measurement import Failure, Outcome, measure_scan
+from ren_features.outcome import Failure, Outcome
 from ren_features.plan import Plan, make_plan
 from ren_features.provenance import Run
-from ren_features.radiomics import load_engine
 from ren_features.scan import Scan
-from ren_features.spec import ExtractionSpec
+from ren_features.spec import ExtractionSpec, check_engine
 from ren_features.store.connection import Connection, connect_to_write, transaction
 from ren_features.store.writing import finish_run, forget_failure, write_cohort, write_hashes, write_outcome, write_run
+
+MEASURE_SCAN = Named("ren_features.measurement:measure_scan")
+"""What workers do; the libraries for images are loaded there alone."""
 
 
 @dataclass
@@ -96,7 +98,7 @@ def build(
     start = time.monotonic()
     cohort = cohort if isinstance(cohort, Cohort) else read_cohort(cohort)
     spec, listener = spec or ExtractionSpec(), listener or Silent()
-    load_engine(spec.engine).check()
+    check_engine(spec.engine)
     connection = connect_to_write(Path(store))
     try:
         run = Run.begin()
@@ -142,7 +144,7 @@ def _plan(connection: Connection, cohort: Cohort, spec: ExtractionSpec, *, retry
 
 
 def _measure_all(scans: list[Scan], spec: ExtractionSpec, jobs: int, threads: int) -> Iterator[Outcome]:
-    for scan, result in run_tasks(partial(measure_scan, spec=spec), scans, jobs=jobs, threads=threads):
+    for scan, result in run_tasks(partial(MEASURE_SCAN, spec=spec), scans, jobs=jobs, threads=threads):
         yield _died(scan, result) if isinstance(result, WorkerDiedError) else result
 
 

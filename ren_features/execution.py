@@ -12,8 +12,10 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
+from pkgutil import resolve_name
 from typing import Any, Generic, TypeVar
 
 from ren_features.errors import RenError
@@ -26,6 +28,17 @@ READY = "ready"
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Named:
+    """A function by its name, `package.module:function`, imported where it is called."""
+
+    name: str
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        """Call the function."""
+        return resolve_name(self.name)(*arguments, **options)
 
 
 class WorkerDiedError(Exception):

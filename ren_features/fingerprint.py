@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ren_features.errors import VolumeError
-from ren_features.image_file import files_of
-from ren_features.nifti import MEBIBYTE
+from ren_features.image_path import MEBIBYTE, files_of
 from ren_features.scan import Scan
 
 SETTLED_NS = 2_000_000_000

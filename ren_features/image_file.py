@@ -18,11 +18,8 @@ from numpy.typing import NDArray
 from ren_features import nifti
 from ren_features.errors import GeometryError, VolumeError
 from ren_features.extents import as_labels
-from ren_features.nifti import MEBIBYTE
+from ren_features.image_path import IMAGE_SUFFIXES, NIFTI_SUFFIXES, files_of
 from ren_features.volume import Volume
-
-IMAGE_SUFFIXES = (*nifti.SUFFIXES, ".nrrd", ".mha", ".mhd")
-"""Types of files that are read."""
 
 
 def read_image(path: Path) -> Volume:
@@ -84,43 +81,10 @@ def _read(path: Path) -> Volume:
 
 
 def _read_voxels(reader: sitk.ImageFileReader, path: Path) -> NDArray[Any]:
-    if path.name.lower().endswith(nifti.SUFFIXES):
+    if path.name.lower().endswith(NIFTI_SUFFIXES):
         return nifti.read_voxels(path, tuple(reversed(reader.GetSize())))
     voxels: NDArray[Any] = sitk.GetArrayFromImage(reader.Execute())
     return voxels
-
-
-def files_of(path: Path) -> list[Path]:
-    """The files that an image consists of: a MetaImage header names the file of its voxels.
-
-    Raises
-    ------
-    VolumeError
-        When the voxels lie in several files, or a NRRD's in another one.
-    """
-    if path.name.lower().endswith(".mhd"):
-        return [path, *_named_file(path, b"ElementDataFile", b"=")]
-    if path.name.lower().endswith(".nrrd"):
-        detached = [*_named_file(path, b"data file", b":"), *_named_file(path, b"datafile", b":")]
-        if detached:
-            raise VolumeError(f"{path}: expected voxels in the file itself, got a header for {detached[0].name}")
-    return [path]
-
-
-def _named_file(header: Path, key: bytes, separator: bytes) -> list[Path]:
-    """The file that a header names, if it names one."""
-    if not header.is_file():
-        return []
-    with header.open("rb") as file:
-        lines = file.read(MEBIBYTE).split(b"\n\n")[0].splitlines()
-    for line in lines:
-        name, _, value = line.partition(separator)
-        if name.strip().lower() == key.lower() and value.strip() != b"LOCAL":
-            text = value.strip().decode("utf-8", "replace")
-            if " " in text or text == "LIST":
-                raise VolumeError(f"{header}: expected one file of voxels, got {text!r}")
-            return [header.parent / text]
-    return []
 
 
 def to_itk(volume: Volume) -> sitk.Image:

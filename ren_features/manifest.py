@@ -11,7 +11,7 @@ import polars as pl
 
 from ren_features.cohort import LABEL_PREFIX, Cohort, read_cohort, read_table
 from ren_features.errors import CohortError
-from ren_features.image_file import IMAGE_SUFFIXES
+from ren_features.image_path import IMAGE_SUFFIXES
 from ren_features.regions import LABEL_SCHEMES
 
 JOIN_KEYS = ("scan_id", "patient_id")

@@ -2,70 +2,20 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
-from ren_features.errors import EmptyRegionError, RenError, VolumeError
+from ren_features.errors import EmptyRegionError, VolumeError
 from ren_features.extents import joined, label_extents
 from ren_features.fingerprint import FileHash, Fingerprint, hash_file, stat
 from ren_features.image_file import read_image, read_mask
-from ren_features.quality import Finding, missing_structures
+from ren_features.outcome import Failure, Grid, Measurement, Outcome, RegionRow, describe
+from ren_features.quality import missing_structures
 from ren_features.radiomics import extract, refusal
 from ren_features.resampling import to_analysis_grid
 from ren_features.scan import Scan
 from ren_features.spec import ExtractionSpec
-from ren_features.volume import Vector, check_same_grid
-
-
-@dataclass(frozen=True)
-class RegionRow:
-    """A row of the table `radiomics`."""
-
-    region: str
-    voxels: int
-    volume_ml: float
-    features: dict[str, float]
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Size in voxels and spacing in mm, both along z, y, x."""
-
-    size: tuple[int, int, int]
-    spacing_mm: Vector
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """The rows of one scan; `refused` says why some regions have none although the mask has voxels of them."""
-
-    original: Grid
-    analysed: Grid
-    rows: tuple[RegionRow, ...]
-    findings: tuple[Finding, ...]
-    refused: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a scan, or some of its regions, could not be measured, and at which stage."""
-
-    stage: str
-    error_type: str
-    message: str
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one scan: a measurement, a failure, or both when some of its regions were refused."""
-
-    scan: Scan
-    files: tuple[FileHash, ...]
-    fingerprint: Fingerprint
-    measurement: Measurement | None
-    failure: Failure | None
+from ren_features.volume import check_same_grid
 
 
 class StageError(Exception):
@@ -103,15 +53,6 @@ def measure_scan(scan: Scan, threads: int, *, spec: ExtractionSpec) -> Outcome:
     except StageError as error:
         measurement, failure = None, describe(str(error), error.__cause__)
     return Outcome(scan, tuple(file for file in (image, mask) if file), Fingerprint.of(scan, image, mask), measurement, failure)
-
-
-def describe(stage_name: str, error: BaseException | None) -> Failure:
-    """A failure in words; an error that is not ours tells where in the code it arose, so that it can be reported."""
-    if isinstance(error, RenError):
-        return Failure(stage_name, type(error).__name__, str(error))
-    frames = traceback.extract_tb(error.__traceback__ if error else None)
-    place = f" (at {frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    return Failure(stage_name, type(error).__name__, f"unexpected {type(error).__name__}: {error}{place}")
 
 
 def _measure(scan: Scan, spec: ExtractionSpec, threads: int) -> Measurement:

@@ -16,8 +16,7 @@ from isal import igzip, isal_zlib
 from numpy.typing import NDArray
 
 from ren_features.errors import VolumeError
-
-SUFFIXES = (".nii.gz", ".nii")
+from ren_features.image_path import MEBIBYTE
 
 TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"}
 """NIfTI's codes of scalar voxels, and numpy's."""
@@ -26,8 +25,6 @@ FIELDS = "70xh36x3f"
 """Of a header: where the type, the offset of the voxels, the slope and the intercept stand."""
 
 HEADER_BYTES = 348
-
-MEBIBYTE = 1 << 20
 
 ZLIB_ERROR: Any = isal_zlib.error
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ren_features.cohort import Cohort
 from ren_features.fingerprint import FileHash, Fingerprint, hash_file
-from ren_features.measurement import Failure
+from ren_features.outcome import Failure
 from ren_features.scan import Scan
 from ren_features.store.connection import Connection
 

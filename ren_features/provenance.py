@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("ren-toolkit", "numpy", "SimpleITK", "duckdb", "polars", "pyradiomics")
+PACKAGES = ("ren-toolkit", "numpy", "numba", "SimpleITK", "duckdb", "polars", "pyradiomics")
 
 
 @dataclass(frozen=True)

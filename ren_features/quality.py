@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container
 from dataclasses import dataclass
 
-from ren_features.extents import Extent
 from ren_features.regions import LabelScheme, RegionSet
 
 
@@ -20,17 +19,17 @@ class Finding:
     message: str
 
 
-def missing_structures(extents: Mapping[int, Extent], regions: RegionSet, scheme: LabelScheme) -> list[Finding]:
+def missing_structures(present: Container[int], regions: RegionSet, scheme: LabelScheme) -> list[Finding]:
     """Regions of which the mask lacks some or all structures, as after a lobectomy.
 
     Parameters
     ----------
-    extents : mapping of int to Extent
-        Label number -> its voxels in the mask as it was given.
+    present : container of int
+        Label numbers that the mask has, as it was given.
     """
     findings = []
     for region in regions.regions:
-        missing = sorted(member for member in region.members if scheme.labels[member] not in extents)
+        missing = sorted(member for member in region.members if scheme.labels[member] not in present)
         absent = len(missing) == len(region.members)
         if absent:
             findings.append(

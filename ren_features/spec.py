@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,7 @@ class ExtractionSpec:
     features: tuple[str, ...] = FAMILIES
 
     def __post_init__(self) -> None:
-        if not isinstance(self.engine, str) or self.engine not in ENGINE_VERSIONS:
-            raise SpecError(f"engine: expected one of {', '.join(ENGINE_VERSIONS)}, got {self.engine!r}")
+        _check_engine_name(self.engine)
         object.__setattr__(self, "spacing_mm", _spacing(self.spacing_mm))
         object.__setattr__(self, "bin_width", _positive("bin_width", self.bin_width))
         object.__setattr__(self, "features", _feature_names(self.features))
@@ -93,6 +93,31 @@ class ExtractionSpec:
     def spec_id(self) -> str:
         """First 16 hexadecimal digits of the SHA-256 of the settings."""
         return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def check_engine(name: str) -> None:
+    """Refuse an engine that cannot run here: PyRadiomics is no dependency.
+
+    Raises
+    ------
+    SpecError
+        When the engine is unknown, or its package is missing or of another version than specs are digested with.
+    """
+    _check_engine_name(name)
+    if name == "pyradiomics" and (found := _version("pyradiomics")) != ENGINE_VERSIONS[name]:
+        raise SpecError(f"engine pyradiomics: expected PyRadiomics {ENGINE_VERSIONS[name]}, got {found}; the README installs it")
+
+
+def _check_engine_name(name: Any) -> None:
+    if not isinstance(name, str) or name not in ENGINE_VERSIONS:
+        raise SpecError(f"engine: expected one of {', '.join(ENGINE_VERSIONS)}, got {name!r}")
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"
 
 
 def _positive(name: str, value: Any) -> float:

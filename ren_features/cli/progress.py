@@ -21,7 +21,7 @@ from rich.progress import (
 from rich.text import Text
 
 from ren_features.build_store import Listener
-from ren_features.measurement import Outcome
+from ren_features.outcome import Outcome
 from ren_features.plan import Plan
 
 

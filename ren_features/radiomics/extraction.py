@@ -8,20 +8,16 @@ from typing import Any, Protocol, cast
 
 from numpy.typing import NDArray
 
-from ren_features.errors import GeometryError, SpecError
+from ren_features.errors import GeometryError
 from ren_features.extents import Extent, as_labels, joined, label_extents
 from ren_features.regions import LUNGMASK, LabelScheme, RegionSet
-from ren_features.spec import ENGINE_VERSIONS, ExtractionSpec, Spacing
+from ren_features.spec import ExtractionSpec, Spacing, check_engine
 
 Features = dict[str, float]
 
 
 class Engine(Protocol):
     """A module of this package: `ren_features.radiomics.<engine name>`."""
-
-    def check(self) -> None:
-        """Raise a SpecError when the engine cannot run here."""
-        ...
 
     def measure(
         self,
@@ -82,6 +78,8 @@ def extract(
         When labels are not whole numbers from 0 to 65535.
     LabelError
         When a region's structure has no label.
+    SpecError
+        When the engine is unknown, or what it needs is not installed.
 
     References
     ----------
@@ -96,7 +94,10 @@ def extract(
     scheme = scheme or regions.scheme_for(None if regions.scheme else LUNGMASK.name, where="labels")
     members = {region.name: tuple(sorted(scheme.labels[member] for member in region.members)) for region in regions.regions}
     measurable = {name: numbers for name, numbers in members.items() if refusal(joined(extents, numbers)) is None}
-    return load_engine(engine or spec.engine).measure(image, labels, extents, measurable, spacing_mm, spec, threads)
+    name = engine or spec.engine
+    check_engine(name)
+    module = cast(Engine, import_module(f"ren_features.radiomics.{name}"))
+    return module.measure(image, labels, extents, measurable, spacing_mm, spec, threads)
 
 
 def refusal(extent: Extent) -> str | None:
@@ -108,10 +109,3 @@ def refusal(extent: Extent) -> str | None:
     if sum(length > 1 for length in extent.size) >= 2:
         return None
     return f"expected voxels along at least two axes, got {extent.voxels} voxels of extent {extent.size} (z, y, x)"
-
-
-def load_engine(name: str) -> Engine:
-    """The engine's module, imported when it is first used."""
-    if name not in ENGINE_VERSIONS:
-        raise SpecError(f"engine: expected one of {', '.join(ENGINE_VERSIONS)}, got {name!r}")
-    return cast(Engine, import_module(f"ren_features.radiomics.{name}"))

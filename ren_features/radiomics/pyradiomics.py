@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ren_features.errors import SpecError
 from ren_features.extents import Extent, joined
-from ren_features.spec import ENGINE_VERSIONS, ExtractionSpec, Spacing
+from ren_features.spec import ExtractionSpec, Spacing
 
 MARGIN = 1
 """Voxels around a region's box: PyRadiomics refuses a mask without background."""
@@ -62,7 +60,6 @@ def measure(
 
 
 def _extractor(spec: ExtractionSpec) -> Any:
-    check()
     import radiomics
     from radiomics.featureextractor import RadiomicsFeatureExtractor
 
@@ -75,23 +72,6 @@ def _extractor(spec: ExtractionSpec) -> Any:
         wanted.setdefault(family, []).append(short)
     extractor.enableFeaturesByName(**wanted)
     return extractor
-
-
-def check() -> None:
-    """Refuse to run without PyRadiomics, or with another version than the spec's digest says.
-
-    Raises
-    ------
-    SpecError
-    """
-    try:
-        found = version("pyradiomics")
-    except PackageNotFoundError:
-        found = "none"
-    if found != ENGINE_VERSIONS["pyradiomics"]:
-        raise SpecError(
-            f"engine pyradiomics: expected PyRadiomics {ENGINE_VERSIONS['pyradiomics']}, got {found}; the README installs it"
-        )
 
 
 def _execute(extractor: Any, image: NDArray[Any], mask: NDArray[np.bool_], spacing_mm: Spacing) -> dict[str, float]:

@@ -12,7 +12,7 @@ import data_catalog
 from ren_features.cohort import Cohort
 from ren_features.errors import CohortError, StoreError
 from ren_features.fingerprint import FileHash, Fingerprint
-from ren_features.measurement import Measurement, Outcome
+from ren_features.outcome import Measurement, Outcome
 from ren_features.provenance import Run
 from ren_features.regions import RegionSet
 from ren_features.scan import Scan

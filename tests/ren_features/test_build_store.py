@@ -308,7 +308,7 @@ def test_a_manifest_that_is_wrong_makes_no_store(write_manifest, store_path):
 
 
 def test_an_engine_that_is_not_installed_makes_no_store(write_manifest, store_path, monkeypatch):
-    monkeypatch.setattr("ren_features.radiomics.pyradiomics.version", lambda _: "0")
+    monkeypatch.setattr("ren_features.spec.version", lambda _: "0")
     with pytest.raises(SpecError, match="PyRadiomics"):
         build(write_manifest({}), store_path, spec=ExtractionSpec(engine="pyradiomics"))
     assert not store_path.exists()

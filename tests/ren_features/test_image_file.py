@@ -7,7 +7,8 @@ import pytest
 import SimpleITK as sitk
 
 from ren_features.errors import GeometryError, VolumeError
-from ren_features.image_file import files_of, from_itk, read_image, read_mask, to_itk
+from ren_features.image_file import from_itk, read_image, read_mask, to_itk
+from ren_features.image_path import files_of
 from ren_features.volume import Volume
 
 FORMATS = [("nii.gz", True), ("nii", False), ("nrrd", True), ("nrrd", False), ("mha", True), ("mha", False), ("mhd", False)]

@@ -5,6 +5,6 @@ What regions share is counted once: the matrix of a lung is the sum of its lobes
 Counts are whole numbers, so any number of threads gives the same bits.
 """
 
-from ren_features.radiomics.fast.engine import check, measure
+from ren_features.radiomics.fast.engine import measure
 
-__all__ = ["check", "measure"]
+__all__ = ["measure"]

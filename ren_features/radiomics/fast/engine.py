@@ -24,10 +24,6 @@ AROUND_VOXELS = {"glcm", "glrlm", "gldm", "ngtdm", "glszm"}
 """Families that need the pass over neighbours; zones need to know from it which voxels lie at a fissure."""
 
 
-def check() -> None:
-    """Do nothing: the engine runs wherever the package does."""
-
-
 def measure(
     image: NDArray[Any],
     labels: NDArray[Any],

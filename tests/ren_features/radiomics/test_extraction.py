@@ -126,6 +126,6 @@ def test_an_unknown_engine_is_refused(chest):
 
 
 def test_another_pyradiomics_than_the_digest_says_is_refused(chest, monkeypatch):
-    monkeypatch.setattr("ren_features.radiomics.pyradiomics.version", lambda _: "2.2.0")
+    monkeypatch.setattr("ren_features.spec.version", lambda _: "2.2.0")
     with pytest.raises(SpecError, match=r"expected PyRadiomics 3\.0\.1, got 2\.2\.0"):
         extract(*chest, SPACING, engine="pyradiomics")

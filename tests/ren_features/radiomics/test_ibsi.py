@@ -27,7 +27,7 @@ PHANTOM = """
 """
 VOXELS = 74
 
-PUBLISHED = list(csv.DictReader(Path(__file__).with_name("ibsi_phantom.csv").open()))
+PUBLISHED = list(csv.DictReader(Path(__file__).with_name("ibsi_phantom.csv").read_text().splitlines()))
 
 CONVERSIONS = {
     "covariance divided by N": lambda value: value * sqrt(VOXELS / (VOXELS - 1)),

@@ -1,0 +1,47 @@
+"""Which files are images, and which files an image consists of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ren_features.errors import VolumeError
+
+NIFTI_SUFFIXES = (".nii.gz", ".nii")
+
+IMAGE_SUFFIXES = (*NIFTI_SUFFIXES, ".nrrd", ".mha", ".mhd")
+"""Types of files that are read."""
+
+MEBIBYTE = 1 << 20
+
+
+def files_of(path: Path) -> list[Path]:
+    """The files that an image consists of: a MetaImage header names the file of its voxels.
+
+    Raises
+    ------
+    VolumeError
+        When the voxels lie in several files, or a NRRD's in another one.
+    """
+    if path.name.lower().endswith(".mhd"):
+        return [path, *_named_file(path, b"ElementDataFile", b"=")]
+    if path.name.lower().endswith(".nrrd"):
+        detached = [*_named_file(path, b"data file", b":"), *_named_file(path, b"datafile", b":")]
+        if detached:
+            raise VolumeError(f"{path}: expected voxels in the file itself, got a header for {detached[0].name}")
+    return [path]
+
+
+def _named_file(header: Path, key: bytes, separator: bytes) -> list[Path]:
+    """The file that a header names, if it names one."""
+    if not header.is_file():
+        return []
+    with header.open("rb") as file:
+        lines = file.read(MEBIBYTE).split(b"\n\n")[0].splitlines()
+    for line in lines:
+        name, _, value = line.partition(separator)
+        if name.strip().lower() == key.lower() and value.strip() != b"LOCAL":
+            text = value.strip().decode("utf-8", "replace")
+            if " " in text or text == "LIST":
+                raise VolumeError(f"{header}: expected one file of voxels, got {text!r}")
+            return [header.parent / text]
+    return []
