@@ -13,9 +13,10 @@ from threadpoolctl import ThreadpoolController
 from ren_features.cores import available_cores
 from ren_features.extents import Extent
 from ren_features.radiomics.fast import first_order, glcm, gldm, glrlm, glszm, neighbourhoods, ngtdm, shape
-from ren_features.radiomics.fast.discretization import Voxels, discretize, shares_edges
+from ren_features.radiomics.fast.discretization import discretize, shares_edges
 from ren_features.radiomics.fast.neighbourhoods import Neighbourhoods
 from ren_features.radiomics.fast.sizes import SizeMatrix
+from ren_features.radiomics.fast.voxels import Voxels
 from ren_features.spec import ExtractionSpec, Spacing
 
 FeaturesOfRegion = Callable[[int], dict[str, float]]

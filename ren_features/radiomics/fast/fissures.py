@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ren_features.kernel import kernel
-from ren_features.radiomics.fast.discretization import LEVEL_BITS, MOST_LEVELS
+from ren_features.radiomics.fast.voxels import LEVEL_BITS, MOST_LEVELS
 
 
 def joint_regions(member: NDArray[np.bool_]) -> NDArray[np.int64]:

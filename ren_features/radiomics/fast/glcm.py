@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ren_features.radiomics.fast.directions import flat_offsets
-from ren_features.radiomics.fast.discretization import LEVEL_BITS, MOST_LEVELS, Voxels
 from ren_features.radiomics.fast.sizes import EPSILON
+from ren_features.radiomics.fast.voxels import LEVEL_BITS, MOST_LEVELS, Voxels
 
 Probabilities = NDArray[np.float64]
 

@@ -14,28 +14,20 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ren_features.kernel import kernel
 from ren_features.radiomics.fast.directions import (
-    COUNT_BITS,
-    FIRST_OF_BITS,
-    LARGEST_SUM,
-    bit_count,
-    equal_neighbours,
     flat_offsets,
-    sum_neighbours,
 )
-from ren_features.radiomics.fast.discretization import LEVEL_BITS, MOST_LEVELS, Voxels
-from ren_features.radiomics.fast.fissures import count_at_fissure, joint_regions
-
-NEIGHBOURS = 26
+from ren_features.radiomics.fast.fissures import joint_regions
+from ren_features.radiomics.fast.sweep import NEIGHBOURS, sweep
+from ren_features.radiomics.fast.voxels import Voxels
 
 PART = 1 << 17
 """Voxels that a thread counts at a time."""
 
 Spans = SimpleQueue[NDArray[np.int32]]
 
-DENSE_LEVELS = 512
-"""Up to so many gray levels pairs and runs are counted in tables; above, they are sorted (`glcm`, `glrlm`)."""
+TABLE_BYTES = 96 << 20
+"""Pairs are counted in tables up to this size, for each thread; what would need more is sorted (`glcm`, `glrlm`)."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +36,7 @@ class Neighbourhoods:
 
     Attributes
     ----------
-    pairs : ndarray of int64, shape (region, direction, level, level)
+    pairs : ndarray of int32, shape (region, direction, level, level)
         Voxel and forward neighbour, both in the region.
     runs : ndarray of int64, shape (region, direction, level, length)
         Runs of equal level (index = length - 1).
@@ -129,7 +121,7 @@ def count_parts(voxels: Voxels, parts: Spans, at_fissure: NDArray[np.bool_]) -> 
     """
     slots, by_region = pair_slots(voxels.member)
     levels, regions, structures, longest = voxels.levels, len(voxels.regions), voxels.structures, max(voxels.code.shape)
-    tabled = levels if levels <= DENSE_LEVELS else 0
+    tabled = levels if len(by_region) * 13 * levels * (levels + 1) * 4 <= TABLE_BYTES else 0
     counts = Part(
         pairs=np.zeros((len(by_region), tabled, 13, tabled + 1), np.int32),
         threes=np.zeros((structures, tabled, 16), np.uint32),
@@ -141,7 +133,7 @@ def count_parts(voxels: Voxels, parts: Spans, at_fissure: NDArray[np.bool_]) -> 
         region_deviation=np.zeros((regions, levels, NEIGHBOURS + 1), np.int64),
     )
     arrays = [getattr(counts, field.name) for field in fields(counts)]
-    code, offsets, kernel = voxels.code.ravel(), flat_offsets(voxels.code.shape), cast(Any, _count)
+    code, offsets, kernel = voxels.code.ravel(), flat_offsets(voxels.code.shape), cast(Any, sweep)
     joint = joint_regions(voxels.member)
     while not parts.empty():
         with suppress(Empty):
@@ -154,22 +146,20 @@ def combine(voxels: Voxels, parts: list[Part]) -> Neighbourhoods:
     _, by_region = pair_slots(voxels.member)
     structures = voxels.member[1:]
 
+    def total(name: str, columns: int | None = None) -> NDArray[Any]:
+        first, *others = (getattr(part, name)[:, :columns] for part in parts)
+        return np.asarray(sum(others, first))
+
+    def of_regions(counts: NDArray[Any], members: NDArray[np.bool_]) -> NDArray[Any]:
+        return np.stack([counts[column].sum(axis=0, dtype=counts.dtype) for column in members.T])
+
     longest = max(_longest(counts) for part in parts for counts in (part.runs, part.region_runs))
-
-    def total(name: str) -> NDArray[np.int64]:
-        counts = [getattr(part, name) for part in parts]
-        kept = [each[:, :longest] if name.endswith("runs") else each for each in counts]
-        return np.asarray(sum(kept[1:], kept[0].astype(np.int64)))
-
-    def of_regions(counts: NDArray[np.int64], members: NDArray[np.bool_]) -> NDArray[np.int64]:
-        return np.stack([counts[column].sum(axis=0) for column in members.T])
-
-    pairs, runs, region_runs = total("pairs")[..., 1:], total("runs"), total("region_runs")
+    pairs, runs = total("pairs")[..., 1:], total("runs", longest).astype(np.int64)
     if pairs.size:
         _add_short_runs(runs, total("threes")[..., :13], pairs[: voxels.structures], voxels.level_counts)
     return Neighbourhoods(
         of_regions(pairs, by_region).transpose(0, 2, 1, 3),
-        (of_regions(runs, structures) + region_runs).transpose(0, 3, 2, 1),
+        (of_regions(runs, structures) + total("region_runs", longest)).transpose(0, 3, 2, 1),
         of_regions(total("equal"), structures) + total("region_equal"),
         of_regions(total("deviation"), structures) + total("region_deviation"),
         tabled=pairs.size > 0,
@@ -194,99 +184,3 @@ def _add_short_runs(
     for length, counts in ((3, threes), (2, equal_pairs), (1, level_counts[..., None])):
         longer = runs[:, length:]
         runs[:, length - 1] = counts - np.tensordot(np.arange(2, longer.shape[1] + 2), longer, (0, 1))
-
-
-@kernel
-def _count(
-    code,
-    spans,
-    offsets,
-    slots,
-    member,
-    joint,
-    pairs,
-    threes,
-    runs,
-    equal,
-    deviation,
-    region_runs,
-    region_equal,
-    region_deviation,
-    at_fissure,
-):
-    tabled, longest = pairs.size > 0, np.max(spans[:, 1] - spans[:, 0])
-    # Arrays of their own: the compiler sees that they do not overlap, and makes vector instructions.
-    ahead, behind, further = np.empty(longest, np.uint32), np.empty(longest, np.uint32), np.empty(longest, np.uint32)
-    sums, mixed = np.empty(longest + 2, np.uint32), np.empty(longest + 2, np.uint32)
-    low, high = np.empty(longest + 2, np.uint32), np.empty(longest + 2, np.uint32)
-    long_runs = np.empty(longest, np.int64)
-    for span in range(len(spans)):
-        first, end = np.int64(spans[span, 0]), np.int64(spans[span, 1])
-        equal_neighbours(code, first, end, offsets, 1, ahead)
-        equal_neighbours(code, first, end, offsets, -1, behind)
-        equal_neighbours(code, first, end, offsets, 2, further)
-        sum_neighbours(code, first, end, offsets, sums, mixed, low, high)
-        found = 0
-        for x in range(end - first):
-            voxel = first + x
-            own, level = np.int64(code[voxel] >> LEVEL_BITS), np.int64(code[voxel] & MOST_LEVELS)
-            if mixed[x] == 0:
-                equal[own - 1, level - 1, bit_count(ahead[x] | behind[x] << np.uint32(13))] += 1
-                neighbours, total = np.int64(sums[x] >> COUNT_BITS), np.int64(sums[x] & LARGEST_SUM)
-                deviation[own - 1, level - 1, neighbours] += abs(neighbours * level - total)
-                if tabled:
-                    _count_pairs(code, voxel, offsets, pairs[own - 1, level - 1])
-            else:
-                at_fissure[voxel] = count_at_fissure(
-                    code,
-                    voxel,
-                    offsets,
-                    slots,
-                    member,
-                    joint,
-                    pairs,
-                    equal,
-                    deviation,
-                    region_runs,
-                    region_equal,
-                    region_deviation,
-                )
-            if tabled:
-                three = ahead[x] & behind[x]
-                _add_bits(three, threes[own - 1, level - 1])
-                # Listed without a branch, which texture would make unpredictable.
-                further[x] &= three
-                long_runs[found] = x
-                found += np.int64(further[x] != 0)
-        for index in range(found):
-            x = long_runs[index]
-            here = code[first + x]
-            _count_long_runs(
-                code, first + x, offsets, np.int64(further[x]), runs[(here >> LEVEL_BITS) - 1, :, (here & MOST_LEVELS) - 1]
-            )
-
-
-@kernel
-def _count_pairs(code, voxel, offsets, pairs):
-    for direction in range(13):
-        pairs[direction, code[voxel + offsets[direction]] & MOST_LEVELS] += 1
-
-
-@kernel
-def _add_bits(bits, counts):
-    for lane in range(16):
-        counts[lane] += bits >> np.uint32(lane) & np.uint32(1)
-
-
-@kernel
-def _count_long_runs(code, voxel, offsets, bits, runs):
-    """Count runs of four voxels and more whose second voxel this is, among the directions where it lies within four."""
-    while bits:
-        direction = np.int64(FIRST_OF_BITS[bits])
-        bits ^= 1 << direction
-        offset = offsets[direction]
-        if code[voxel - 2 * offset] != code[voxel]:
-            length, place = 4, voxel + 3 * offset
-            while code[place] == code[voxel]:
-                length, place = length + 1, place + offset
-            runs[length - 1, direction] += 1

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ren_features.kernel import kernel
 from ren_features.radiomics.fast.diameters import diameters
-from ren_features.radiomics.fast.discretization import LEVEL_BITS, Voxels
+from ren_features.radiomics.fast.voxels import LEVEL_BITS, Voxels
 from ren_features.spec import Spacing
 
 CORNERS = np.array([(z, y, x) for z in (0, 1) for y in (0, 1) for x in (0, 1)])
