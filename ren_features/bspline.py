@@ -13,7 +13,7 @@ from __future__ import annotations
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,8 +71,8 @@ def interpolate(
     depth, height, width = (len(samples) for samples in positions)
     slices = np.empty((len(voxels), height, width), np.float32)
     sampled = np.empty((depth, height, width), np.int16)
-    in_slices = partial(cast(Any, _resample_slice), source, y.index, y.weight, x.index, x.weight, slices)
-    across_slices = partial(cast(Any, _resample_across), slices, z.index, z.weight, *map(float, limits), sampled)
+    in_slices = partial(_resample_slice, source, y.index, y.weight, x.index, x.weight, slices)
+    across_slices = partial(_resample_across, slices, z.index, z.weight, *map(float, limits), sampled)
     for work, count in ((in_slices, len(slices)), (across_slices, height)):
         list(pool.map(work, range(count)))
     return sampled

@@ -1,4 +1,4 @@
-"""How many voxels each label of a mask has, and where: one pass over the label map tells all."""
+"""How many voxels each label of a mask has, and where."""
 
 from __future__ import annotations
 

@@ -21,6 +21,9 @@ from ren_features.extents import as_labels
 from ren_features.image_path import IMAGE_SUFFIXES, NIFTI_SUFFIXES, files_of
 from ren_features.volume import Volume
 
+LARGEST_HU = 1e6
+"""No tissue, metal or scanner comes near; some files fill what was not scanned with the largest number there is."""
+
 
 def read_image(path: Path) -> Volume:
     """Read a CT image.
@@ -123,5 +126,6 @@ def _check_header(reader: sitk.ImageFileReader, path: Path) -> None:
 
 
 def _check_finite(values: NDArray[Any], path: Path) -> None:
-    if not np.isfinite(values).all():
-        raise VolumeError(f"{path}: expected finite HU, got NaN or infinity in {int((~np.isfinite(values)).sum())} voxels")
+    wrong = ~(np.abs(values) <= LARGEST_HU)
+    if wrong.any():
+        raise VolumeError(f"{path}: expected finite HU, got NaN, infinity or beyond {LARGEST_HU:g} in {int(wrong.sum())} voxels")

@@ -7,26 +7,64 @@ into it. So the folder is named by the content of all files with kernels: an upg
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from fcntl import LOCK_EX, flock
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryFile
+from threading import Lock
 from typing import Any
 
 import numba
+from numba.core.caching import FunctionCache
 
 PACKAGE = Path(__file__).parent
 
 CONFIG: Any = numba.config
 
+_decorating = Lock()
+
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile a function for arrays; while it runs, other threads run too."""
-    folder = cache_folder()
-    with _numba_cache(folder):
-        return numba.njit(nogil=True, cache=folder is not None)(function)
+    dispatcher: Any = numba.njit(nogil=True)(function)
+    if folder := cache_folder():
+        dispatcher._cache = _SharedCache.within(folder, function)
+    return dispatcher
+
+
+class _SharedCache(FunctionCache):
+    """Numba's cache of one function, used by many processes at once.
+
+    Numba reads and writes the index of a function's versions without a lock: two processes that compile two versions can leave
+    one's arguments with the other's code. What cannot be read or written here is compiled anew.
+    """
+
+    @classmethod
+    def within(cls, folder: Path, function: Callable[..., Any]) -> _SharedCache:
+        """The cache of a function in a folder, which numba takes from its configuration."""
+        with _decorating:
+            before, CONFIG.CACHE_DIR = CONFIG.CACHE_DIR, str(folder)
+            try:
+                return cls(function)
+            finally:
+                CONFIG.CACHE_DIR = before
+
+    @contextmanager
+    def _guard_against_spurious_io_errors(self) -> Iterator[None]:
+        """Numba opens this around each reading and writing."""
+        try:
+            with Path(self.cache_path, "lock").open("w") as lock:
+                flock(lock, LOCK_EX)
+                try:
+                    yield
+                except (EOFError, pickle.UnpicklingError):  # damaged: begin a new index
+                    self.flush()  # type: ignore[no-untyped-call]
+        except OSError:  # a full disk, or a file system without locks
+            return
 
 
 @cache
@@ -36,8 +74,8 @@ def cache_folder() -> Path | None:
     In the package's own folder, or else in the user's (`XDG_CACHE_HOME` or `~/.cache`), unless `NUMBA_CACHE_DIR` names one.
     """
     chosen = CONFIG.CACHE_DIR
-    user = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
-    parents = [Path(chosen)] if chosen else [PACKAGE / "__pycache__", user / "ren-toolkit"]
+    user = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - it knows users without a home
+    parents = [Path(chosen)] if chosen else [PACKAGE / "__pycache__", Path(user, "ren-toolkit")]
     name = f"kernels-{_digest()}"
     return next((parent / name for parent in parents if _can_write(parent / name)), None)
 
@@ -45,7 +83,7 @@ def cache_folder() -> Path | None:
 def _digest() -> str:
     files = sorted(PACKAGE.rglob("*.py"))
     kernels = [content for content in (file.read_bytes() for file in files) if b"@kernel" in content]
-    return sha256(b"\0".join(kernels)).hexdigest()[:12]
+    return sha256(b"\0".join([numba.__version__.encode(), *kernels])).hexdigest()[:12]
 
 
 def _can_write(folder: Path) -> bool:
@@ -55,14 +93,3 @@ def _can_write(folder: Path) -> bool:
     except OSError:
         return False
     return True
-
-
-@contextmanager
-def _numba_cache(folder: Path | None) -> Iterator[None]:
-    """Numba looks for the folder once for each function, when it is decorated."""
-    before = CONFIG.CACHE_DIR
-    CONFIG.CACHE_DIR = str(folder or before)
-    try:
-        yield
-    finally:
-        CONFIG.CACHE_DIR = before

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -59,20 +60,20 @@ def read_voxels(path: Path, size: tuple[int, ...]) -> NDArray[Any]:
 def _read(file: BinaryIO, path: Path, size: tuple[int, ...]) -> NDArray[Any]:
     header = file.read(HEADER_BYTES)
     order = "<" if struct.unpack_from("<i", header)[0] == HEADER_BYTES else ">"
-    code, offset, slope, intercept = struct.unpack_from(order + FIELDS, header)
+    code, *numbers = struct.unpack_from(order + FIELDS, header)
+    # As in ITK, what is not finite counts as 0, a slope of 0 as 1, and voxels cannot begin within the header.
+    offset, slope, intercept = (number if isfinite(number) else 0.0 for number in numbers)
+    begin, slope = max(int(offset), HEADER_BYTES), slope if abs(slope) > np.finfo(float).eps else 1.0
     if code not in TYPES:
         raise VolumeError(f"{path}: expected scalar voxels, got NIfTI's type {code}")
     voxels = np.empty(size, order + TYPES[code])
-    file.read(int(offset) - HEADER_BYTES)
+    file.read(begin - HEADER_BYTES)
     found = _fill(file, voxels.data.cast("B"))
     if found < voxels.nbytes:
         count = " x ".join(map(str, reversed(size)))
-        raise VolumeError(
-            f"{path}: expected {int(offset) + voxels.nbytes} bytes for {count} voxels, got {int(offset) + found}: truncated"
-        )
+        raise VolumeError(f"{path}: expected {begin + voxels.nbytes} bytes for {count} voxels, got {begin + found}: truncated")
     native = voxels.astype(voxels.dtype.newbyteorder("="), copy=False)
-    # As in ITK, a slope of 0 counts as 1.
-    return native if (slope or 1, intercept) == (1, 0) else _scaled(native, slope or 1, intercept)
+    return native if (slope, intercept) == (1, 0) else _scaled(native, slope, intercept)
 
 
 def _fill(file: BinaryIO, room: memoryview) -> int:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from math import inf
 from typing import Any, Protocol, cast
 
 from numpy.typing import NDArray
 
-from ren_features.errors import GeometryError
+from ren_features.errors import GeometryError, SpecError
 from ren_features.extents import Extent, as_labels, joined, label_extents
 from ren_features.regions import LUNGMASK, LabelScheme, RegionSet
 from ren_features.spec import ExtractionSpec, Spacing, check_engine
@@ -73,13 +74,13 @@ def extract(
     Raises
     ------
     GeometryError
-        When image and labels differ in shape, or are not three-dimensional.
+        When image and labels differ in shape, are not three-dimensional, or a spacing is not positive.
     VolumeError
-        When labels are not whole numbers from 0 to 65535.
+        When labels are not whole numbers from 0 to 65535, or labelled voxels not finite.
     LabelError
         When a region's structure has no label.
     SpecError
-        When the engine is unknown, or what it needs is not installed.
+        When the engine is unknown or what it needs not installed, or a setting cannot be met.
 
     References
     ----------
@@ -87,6 +88,10 @@ def extract(
     """
     if image.ndim != 3 or image.shape != labels.shape:
         raise GeometryError(f"expected image and labels of one shape (z, y, x), got {image.shape} and {labels.shape}")
+    if len(spacing_mm) != 3 or not all(0 < spacing < inf for spacing in spacing_mm):
+        raise GeometryError(f"expected three positive spacings in mm (z, y, x), got {spacing_mm}")
+    if threads is not None and threads < 1:
+        raise SpecError(f"threads: expected 1 or more, got {threads}")
     spec = spec or ExtractionSpec()
     labels = as_labels(labels)
     extents = label_extents(labels)

@@ -42,11 +42,6 @@ def measure(
     threads : int, optional
         Not used: PyRadiomics runs on one thread.
 
-    Raises
-    ------
-    SpecError
-        When PyRadiomics is missing or of another version than the spec's digest says.
-
     References
     ----------
     van Griethuysen et al., Cancer Res 77 (2017) e104.

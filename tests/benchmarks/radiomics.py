@@ -35,7 +35,6 @@ PEERS = Path(__file__).parent / "peers"
 
 # This file has the name of PyRadiomics' package, which must not be looked for beside it.
 sys.path.pop(0)
-MEBIBYTE = 1 << 20
 
 NEEDS = """
 import sys, time

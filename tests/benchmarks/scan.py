@@ -10,18 +10,15 @@ from __future__ import annotations
 import argparse
 import csv
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import SimpleITK as sitk
+from commands import COMMAND, seconds
 
 from ren_features.extents import label_extents
 from ren_features.fingerprint import hash_file
@@ -30,9 +27,7 @@ from ren_features.radiomics import extract
 from ren_features.resampling import to_analysis_grid
 from ren_features.synthetic import chest_phantom
 
-COMMAND = Path(sys.executable).parent / "ren-features"
 ONE_MM = (1.0, 1.0, 1.0)
-MEBIBYTE = 1 << 20
 
 
 def main() -> None:
@@ -46,8 +41,8 @@ def main() -> None:
         print(f"{image.stat().st_size / 1e6:.0f} MB compressed")
         for threads in (1, 2) if arguments.engine == "fast" else (1,):
             runs = [build(folder, arguments.engine, threads) for _ in range(arguments.runs)]
-            seconds, peak = statistics.median(time for time, _ in runs), max(peak for _, peak in runs)
-            print(f"ren-features build --engine {arguments.engine} --threads {threads}: {seconds:.2f} s, worker {peak:.0f} MiB")
+            taken, peak = statistics.median(run[0] for run in runs), max(run[1] for run in runs)
+            print(f"ren-features build --engine {arguments.engine} --threads {threads}: {taken:.2f} s, worker {peak:.0f} MiB")
         if arguments.engine == "fast":
             for threads in (1, 2):
                 print_stages(image, mask, threads, arguments.runs)
@@ -71,16 +66,8 @@ def large_scan(folder: Path) -> tuple[Path, Path]:
 
 def build(folder: Path, engine: str, threads: int) -> tuple[float, float]:
     """Seconds of the whole command, and the peak memory of its worker in MiB."""
-    store, start, peak = folder / f"{time.time_ns()}.duckdb", time.perf_counter(), 0
-    command = [COMMAND, "build", folder / "cohort.csv", "--store", store, "--engine", engine, "--threads", str(threads)]
-    with subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        while process.poll() is None:
-            with suppress(psutil.Error):
-                peak = max([peak, *(child.memory_info().rss for child in psutil.Process(process.pid).children())])
-            time.sleep(0.02)
-    if process.returncode:
-        raise SystemExit(f"{command}: exit status {process.returncode}")
-    return time.perf_counter() - start, peak / MEBIBYTE
+    options = ["--store", folder / f"{time.time_ns()}.duckdb", "--engine", engine, "--threads", threads]
+    return seconds([COMMAND, "build", folder / "cohort.csv", *options])
 
 
 def print_stages(image_path: Path, mask_path: Path, threads: int, runs: int) -> None:
@@ -101,8 +88,8 @@ def print_stages(image_path: Path, mask_path: Path, threads: int, runs: int) -> 
         timed("107 features of 7 regions", lambda: extract(grid[0].voxels, grid[1].voxels, ONE_MM, threads=threads))  # noqa: B023
     medians = {stage: statistics.median(found[1:]) for stage, found in times.items()}
     print(f"\n| stage, {threads} threads | seconds |\n| --- | --- |")
-    for stage, seconds in {**medians, "together": sum(medians.values())}.items():
-        print(f"| {stage} | {seconds:.2f} |")
+    for stage, taken in {**medians, "together": sum(medians.values())}.items():
+        print(f"| {stage} | {taken:.2f} |")
 
 
 if __name__ == "__main__":

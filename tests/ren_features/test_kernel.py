@@ -67,3 +67,16 @@ def test_code_of_other_sources_is_never_met(package):
     with (package / "radiomics" / "fast" / "directions.py").open("a") as file:
         file.write("# another version\n")
     assert measure(package) != before
+
+
+@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
+def test_damaged_code_is_compiled_again_and_kept(package, suffix):
+    folder = measure(package)
+    (file,) = folder.rglob(f"*.{suffix}")
+    file.write_bytes(b"")
+    assert measure(package) == folder
+    assert file.stat().st_size > 0
+
+
+def test_a_folder_of_your_choice_is_used(package, tmp_path):
+    assert measure(package, NUMBA_CACHE_DIR=str(tmp_path / "own")).parent == tmp_path / "own"

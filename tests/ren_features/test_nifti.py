@@ -8,7 +8,7 @@ import SimpleITK as sitk
 
 from ren_features.errors import VolumeError
 from ren_features.image_file import read_image
-from ren_features.nifti import TYPES
+from ren_features.nifti import TYPES, read_voxels
 
 SIZE = (3, 4, 5)  # z, y, x
 
@@ -52,10 +52,25 @@ def test_scaled_intensities_are_itks_to_the_last_bit(tmp_path, code, slope, inte
     np.testing.assert_array_equal(read_image(path).voxels, expected)
 
 
+@pytest.mark.parametrize(("slope", "intercept"), [(np.nan, np.nan), (np.inf, 3.0), (2.0, np.nan), (1e-20, 5.0)])
+def test_scalings_that_are_none_count_as_in_itk(tmp_path, slope, intercept):
+    path, _ = write(tmp_path, "<", 4, slope=slope, intercept=intercept)
+    np.testing.assert_array_equal(read_image(path).voxels, sitk.GetArrayFromImage(sitk.ReadImage(str(path))))
+
+
+@pytest.mark.parametrize("offset", [0.0, 100.0, -5.0, np.nan, np.inf, 360.0])
+def test_voxels_begin_where_they_begin_for_itk(tmp_path, offset):
+    path, _ = write(tmp_path, "<", 4)
+    content = bytearray(path.read_bytes()) + bytes(8)
+    struct.pack_into("<f", content, 108, offset)
+    path.write_bytes(content)
+    np.testing.assert_array_equal(read_image(path).voxels, sitk.GetArrayFromImage(sitk.ReadImage(str(path))))
+
+
 def test_voxels_that_are_no_scalars_are_refused(tmp_path):
     path, _ = write(tmp_path, "<", 4)
     content = bytearray(path.read_bytes())
-    struct.pack_into("<2h", content, 70, 32, 64)  # complex numbers
-    path.write_bytes(content + bytes(len(content)))
-    with pytest.raises(VolumeError, match=r"ct\.nii: expected"):
-        read_image(path)
+    struct.pack_into("<2h", content, 70, 1, 1)  # single bits
+    path.write_bytes(content)
+    with pytest.raises(VolumeError, match=r"ct\.nii: expected scalar voxels, got NIfTI's type 1"):
+        read_voxels(path, SIZE)

@@ -16,13 +16,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ren_features.errors import SpecError
+from ren_features.errors import SpecError, VolumeError
 from ren_features.extents import Extent, joined
 from ren_features.kernel import kernel
+from ren_features.radiomics.fast.structures import structures_of
 from ren_features.radiomics.fast.voxels import LEVEL_BITS, MOST_LEVELS, Counted, Voxels
 from ren_features.volume import Box
 
-MOST_STRUCTURES = 0xFF
+MOST_INTENSITIES = 1 << 16
+"""Whole intensities are counted one by one when they spread no further."""
+
+MOST_VOXELS = (1 << 31) - (1 << 28)
+"""So that flat indices into the padded box fit into 32 bits."""
 
 SLICES = 16
 """Slices that a thread encodes at a time."""
@@ -54,18 +59,19 @@ def discretize(
     Raises
     ------
     SpecError
-        When the width would make more gray levels than 16 bits can tell apart, or regions more labels than 8 bits.
+        When the width would make more gray levels than 16 bits can tell apart.
+    VolumeError
+        When the box of the regions has more voxels than 32 bits can count, or intensities are not finite.
     """
-    numbers = sorted({number for members in regions.values() for number in members})
-    if len(numbers) > MOST_STRUCTURES:
-        raise SpecError(f"regions: expected at most {MOST_STRUCTURES} labels together, got {len(numbers)}")
-    member = np.array([[number in members for members in regions.values()] for number in (None, *numbers)])
+    numbers, structure, member = structures_of(regions, extents)
     structure_of = np.zeros(np.iinfo(labels.dtype).max + 1, np.uint8)
-    structure_of[numbers] = np.arange(1, len(numbers) + 1)
-    box = joined(extents, numbers).box
+    structure_of[numbers] = structure
+    box = joined(extents, numbers.tolist()).box
     labels, hu = labels[box], image[box]
+    if labels.size > MOST_VOXELS:
+        raise VolumeError(f"expected at most {MOST_VOXELS} voxels around the regions, got a box of {labels.shape} (z, y, x)")
     numbered = _number(hu, labels, structure_of, bin_width, pool)
-    code, spans, histogram = _encode(labels, numbered, structure_of, len(numbers), pool)
+    code, spans, histogram = _encode(labels, numbered, structure_of, len(member) - 1, pool)
     of_structures = member[1:].T.astype(np.int64)
     if numbered.whole:
         values = np.arange(numbered.lowest, numbered.lowest + histogram.shape[1])
@@ -113,27 +119,27 @@ def _number(
         index = hu if hu.dtype == np.int16 else hu.astype(np.int64)
         ranges = pool.map(partial(_range, labels, index, structure_of), *zip(*_slabs(len(hu)), strict=True))
         lows, highs = zip(*ranges, strict=True)
-        if max(highs) - min(lows) < MOST_LEVELS:
+        if max(highs) - min(lows) < MOST_INTENSITIES:
             return _Numbered(index, min(lows), _bins(np.arange(min(lows), max(highs) + 1), bin_width), whole=True)
     inside = structure_of[labels] > 0
-    values = hu[inside]
-    spread = (float(values.max()) - float(values.min())) / bin_width
-    if spread >= MOST_LEVELS - 1:
-        raise SpecError(f"bin_width: expected at most {MOST_LEVELS} gray levels, got {spread:.0f}")
     bins = np.zeros(hu.shape, np.int64)
-    bins[inside] = _bins(values, bin_width)
+    bins[inside] = _bins(hu[inside], bin_width)
     return _Numbered(bins, 0, np.arange(bins.max() + 1), whole=False)
 
 
 def _bins(values: NDArray[Any], bin_width: float) -> NDArray[np.int64]:
-    """Number of the bin of each value, from the lowest value's; edges are PyRadiomics', to the last bit."""
-    lowest = values.min()
-    edges = np.arange(lowest - lowest % bin_width, values.max() + 2 * bin_width, bin_width)
-    # Division rounds; a bin is what lies between two edges, as numpy.digitize compares them.
-    bins: NDArray[np.int64] = np.floor((values - edges[0]) / bin_width).astype(np.int64)
-    bins -= values < edges[bins]
-    bins += values >= edges[bins + 1]
-    return bins
+    """Number of the bin of each value; edges are PyRadiomics', to the last bit.
+
+    With a width whose multiples are not exact, the first edge may lie a whole bin below the lowest value.
+    """
+    lowest, highest = values.min(), values.max()
+    if not np.isfinite([lowest, highest]).all():
+        raise VolumeError(f"expected finite HU in labelled voxels, got {lowest} to {highest}")
+    levels = (float(highest) - float(lowest)) / bin_width
+    if levels > MOST_LEVELS - 3:
+        raise SpecError(f"bin_width: expected at most {MOST_LEVELS - 3} gray levels, got {levels:.0f}")
+    edges = np.arange(lowest - lowest % bin_width, highest + 2 * bin_width, bin_width)
+    return np.asarray(np.digitize(values, edges) - 1, np.int64)
 
 
 def _nonzero(values: NDArray[Any], counts: NDArray[np.int64]) -> Counted:

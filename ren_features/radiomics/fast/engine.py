@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
-from ren_features.cores import available_cores
+from ren_features.cores import available_cores, linear_algebra_on_one_thread
 from ren_features.extents import Extent
 from ren_features.radiomics.fast import first_order, glcm, gldm, glrlm, glszm, neighbourhoods, ngtdm, shape
 from ren_features.radiomics.fast.discretization import discretize, shares_edges
 from ren_features.radiomics.fast.neighbourhoods import Neighbourhoods
 from ren_features.radiomics.fast.sizes import SizeMatrix
+from ren_features.radiomics.fast.structures import in_turns
 from ren_features.radiomics.fast.voxels import Voxels
 from ren_features.spec import ExtractionSpec, Spacing
 
@@ -50,15 +50,15 @@ def measure(
     threads : int, optional
         By default one for each core. The values do not depend on it.
     """
-    together = [regions] if shares_edges(spec.bin_width) else [{name: members} for name, members in regions.items()]
+    alone = ({name: members} for name, members in regions.items())
+    groups = in_turns(regions, extents) if shares_edges(spec.bin_width) else alone
     found: dict[str, dict[str, float]] = {}
     threads = threads or available_cores()
-    # Linear algebra starts threads of its own otherwise, one for each core in each of ours.
-    with ThreadpoolController().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
-        for group in together if regions else ():
+    with linear_algebra_on_one_thread(), ThreadPoolExecutor(threads) as pool:
+        for group in groups:
             voxels = discretize(image, labels, extents, group, spec.bin_width, pool)
             found |= _measure(voxels, spacing_mm, spec.features, pool, threads)
-    return found
+    return {name: found[name] for name in regions}
 
 
 def _measure(
@@ -85,7 +85,8 @@ def count(voxels: Voxels, families: set[str], spacing_mm: Spacing, pool: Executo
     shapes = [pool.submit(shape.features, voxels, region, spacing_mm) for region in regions]
     level_counts = voxels.member[1:].T @ voxels.level_counts
     levels = [np.flatnonzero(present) + 1 for present in level_counts]
-    lowest = [int(present[0]) for present in levels]
+    # Levels of a region that is binned alone are PyRadiomics' own; they need not begin at 1.
+    lowest = [int(present[0]) for present in levels] if len(levels) > 1 else [1]
     voxel_mm3 = float(np.prod(spacing_mm))
     of_family: dict[str, FeaturesOfRegion] = {
         "firstorder": lambda region: first_order.features(*voxels.intensities[region], level_counts[region], voxel_mm3),

@@ -42,7 +42,9 @@ def features(matrices: Iterator[NDArray[np.int64]], levels: NDArray[np.int64], l
         kept = both_ways[both_ways.any(axis=(1, 2))]
         for name, values in _of_directions(kept / kept.sum(axis=(1, 2), keepdims=True), gray).items():
             found.setdefault(name, []).append(values)
-    return {name: _mean(np.concatenate(values)) for name, values in found.items()}
+    means = {name: _mean(np.concatenate(values)) for name, values in found.items()}
+    # PyRadiomics says so of a flat region even where no voxel has a neighbour.
+    return means | ({"MCC": 1.0} if len(levels) == 1 else {})
 
 
 def sorted_pairs(voxels: Voxels, region: int, levels: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from queue import Empty, SimpleQueue
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +40,6 @@ class Neighbourhoods:
         Voxel and forward neighbour, both in the region.
     runs : ndarray of int64, shape (region, direction, level, length)
         Runs of equal level (index = length - 1).
-    tabled : bool
-        Whether pairs and runs are there; with very many levels they are not.
     equal : ndarray of int64, shape (region, level, 27)
         Voxels by the number of neighbours of their own level.
     deviation : ndarray of int64, shape (region, level, 27)
@@ -52,7 +50,11 @@ class Neighbourhoods:
     runs: NDArray[np.int64]
     equal: NDArray[np.int64]
     deviation: NDArray[np.int64]
-    tabled: bool
+
+    @property
+    def tabled(self) -> bool:
+        """Whether pairs and runs are there; with very many levels they are not."""
+        return self.pairs.size > 0
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,7 @@ class Part:
     """Counts of some of the voxels: by structure, and by region what only regions of several structures have.
 
     What is counted often lies together in memory: axes are (structure or slot or region, level, direction, ...), and of runs
-    (structure or region, length, level, direction). Of a structure's runs, those of four voxels and more are counted, and
-    wherever
+    (structure or region, length, level, direction). Of a structure's runs, those of four voxels and more are counted, and where
     three equal voxels follow each other (the directions filled up to 16, one vector); the rest follows from that
     (`_add_short_runs`). The last axis of pairs begins with the background.
     """
@@ -133,11 +134,10 @@ def count_parts(voxels: Voxels, parts: Spans, at_fissure: NDArray[np.bool_]) -> 
         region_deviation=np.zeros((regions, levels, NEIGHBOURS + 1), np.int64),
     )
     arrays = [getattr(counts, field.name) for field in fields(counts)]
-    code, offsets, kernel = voxels.code.ravel(), flat_offsets(voxels.code.shape), cast(Any, sweep)
-    joint = joint_regions(voxels.member)
+    code, offsets, joint = voxels.code.ravel(), flat_offsets(voxels.code.shape), joint_regions(voxels.member)
     while not parts.empty():
         with suppress(Empty):
-            kernel(code, parts.get_nowait(), offsets, slots, voxels.member, joint, *arrays, at_fissure)
+            sweep(code, parts.get_nowait(), offsets, slots, voxels.member, joint, *arrays, at_fissure)
     return counts
 
 
@@ -162,7 +162,6 @@ def combine(voxels: Voxels, parts: list[Part]) -> Neighbourhoods:
         (of_regions(runs, structures) + total("region_runs", longest)).transpose(0, 3, 2, 1),
         of_regions(total("equal"), structures) + total("region_equal"),
         of_regions(total("deviation"), structures) + total("region_deviation"),
-        tabled=pairs.size > 0,
     )
 
 

@@ -22,8 +22,8 @@ class Voxels:
     Attributes
     ----------
     code : ndarray of uint32, shape (z, y, x)
-        0 in the background; else structure << 16 | level, with structures 1, 2, ... for each label that some region uses, and
-        absolute gray levels from 1. Equal codes are equal levels within one structure. More slices of background follow, so that
+        0 in the background; else structure << 16 | level, with structures numbered from 1 (`structures`), and absolute gray
+        levels from 1. Equal codes are equal levels within one structure. More slices of background follow, so that
         two steps ahead of a voxel is still a place in the array.
     spans : ndarray of int32, shape (span, 2)
         Where labelled voxels follow each other along x: flat indices of the first one and of the one after the last; in array

@@ -129,3 +129,15 @@ def test_another_pyradiomics_than_the_digest_says_is_refused(chest, monkeypatch)
     monkeypatch.setattr("ren_features.spec.version", lambda _: "2.2.0")
     with pytest.raises(SpecError, match=r"expected PyRadiomics 3\.0\.1, got 2\.2\.0"):
         extract(*chest, SPACING, engine="pyradiomics")
+
+
+@pytest.mark.parametrize("spacing", [(-1.0, 1.0, 1.0), (0.0, 1.0, 1.0), (float("nan"), 1.0, 1.0), (1.0, 1.0)])
+def test_an_impossible_spacing_is_refused(chest, spacing):
+    with pytest.raises(GeometryError, match="expected three positive spacings"):
+        extract(*chest, spacing)
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_a_number_of_threads_is_positive(chest, threads):
+    with pytest.raises(SpecError, match=f"threads: expected 1 or more, got {threads}"):
+        extract(*chest, SPACING, threads=threads)

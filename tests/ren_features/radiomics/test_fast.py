@@ -1,22 +1,28 @@
 """The fast engine against plain loops, hand-counted volumes, the IBSI phantom and PyRadiomics."""
 
+import os
+import subprocess
+import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import permutations
+from pathlib import Path
 from queue import SimpleQueue
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from threadpoolctl import threadpool_info
 
-from ren_features.errors import SpecError
+from ren_features.errors import SpecError, VolumeError
 from ren_features.extents import label_extents
 from ren_features.radiomics import extract
-from ren_features.radiomics.fast import glcm, glrlm, glszm, neighbourhoods
+from ren_features.radiomics.fast import discretization, glcm, glrlm, glszm, neighbourhoods
 from ren_features.radiomics.fast.discretization import discretize
+from ren_features.radiomics.fast.structures import in_turns
 from ren_features.regions import REN_REGIONS, RegionSet
 from ren_features.spec import ExtractionSpec
 from ren_features.synthetic import chest_phantom
@@ -24,6 +30,7 @@ from tests.ren_features.radiomics import plain
 
 REGIONS = {"A": (1,), "B": (2,), "AB": (1, 2), "ABC": (1, 2, 3), "BC": (2, 3)}
 ONE_MM = (1.0, 1.0, 1.0)
+ONE_REGION = RegionSet.from_dict({"regions": {"A": [1]}})
 
 SHAPE = (4, 4, 7)
 labels_of = arrays(np.uint8, SHAPE, elements=st.integers(0, 3)) | arrays(np.uint8, SHAPE, elements=st.integers(1, 2))
@@ -69,8 +76,7 @@ def as_counts(matrix):
 @settings(max_examples=60, deadline=None)
 @given(images_of, labels_of, st.integers(1, 3))
 def test_matrices_are_those_of_plain_loops_for_overlapping_regions(image, labels, parts):
-    if not {1, 2} <= set(np.unique(labels).tolist()):
-        return
+    assume({1, 2} <= set(np.unique(labels).tolist()))
     present, voxels, around, at_fissure = counted(image, labels, parts)
     zones = glszm.zones_of_regions(voxels, glszm.zones_of_structures(voxels), at_fissure)
     for region, level in enumerate(level_maps(image, labels, present)):
@@ -88,8 +94,7 @@ def test_matrices_are_those_of_plain_loops_for_overlapping_regions(image, labels
 @settings(max_examples=25, deadline=None)
 @given(images_of, labels_of)
 def test_with_very_many_levels_sorting_counts_the_same(image, labels):
-    if not {1, 2} <= set(np.unique(labels).tolist()):
-        return
+    assume({1, 2} <= set(np.unique(labels).tolist()))
     present, voxels, around, _ = counted(image, labels)
     for region in range(len(present)):
         levels = np.flatnonzero(voxels.member[1:, region] @ voxels.level_counts) + 1
@@ -162,8 +167,28 @@ def chest():
 
 
 @pytest.mark.parametrize("threads", [2, 3, 7])
-def test_any_number_of_threads_gives_the_same_bits(chest, threads):
-    assert extract(*chest, ONE_MM, engine="fast", threads=threads) == extract(*chest, ONE_MM, engine="fast", threads=1)
+def test_any_number_of_threads_gives_the_same_bits(chest, threads, monkeypatch):
+    alone = extract(*chest, ONE_MM, engine="fast", threads=1)
+    monkeypatch.setattr(neighbourhoods, "PART", 500)
+    monkeypatch.setattr(discretization, "SLICES", 2)
+    assert extract(*chest, ONE_MM, engine="fast", threads=threads) == alone
+
+
+def test_no_kernel_reads_or_writes_outside_its_arrays(tmp_path):
+    """Compiled code checks no index; here it does, in a process of its own."""
+    environment = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
+    plain_loops = f"{__file__}::test_matrices_are_those_of_plain_loops_for_overlapping_regions"
+    command = [sys.executable, "-m", "pytest", "-q", plain_loops]
+    done = subprocess.run(command, env=environment, cwd=Path(__file__).parents[3], capture_output=True, text=True)
+    assert "1 passed" in done.stdout, done.stdout
+
+
+def test_calls_at_once_leave_linear_algebra_as_it_was(chest):
+    before = [library["num_threads"] for library in threadpool_info()]
+    small = [array[:12] for array in chest]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda volume: extract(*volume, ONE_MM, engine="fast"), [chest, small, chest, small]))
+    assert [library["num_threads"] for library in threadpool_info()] == before
 
 
 def test_calls_at_once_do_not_disturb_each_other(chest):
@@ -223,10 +248,72 @@ def test_overlapping_regions_of_your_own_are_measured_together(chest):
     close(found, extract(image, labels, ONE_MM, regions=regions, engine="pyradiomics"))
 
 
-def test_too_many_gray_levels_are_refused(chest):
+@pytest.mark.parametrize("bin_width", [0.1, 0.3, 0.7, 3.3, 20.1])
+@pytest.mark.parametrize("lowest", [-990, -891, -66, 0, 231])
+def test_levels_are_the_reference_engines_where_a_region_begins_at_an_edge(bin_width, lowest):
+    """With widths like these, PyRadiomics' first level may be 2."""
+    image = (lowest + np.random.default_rng(0).integers(0, 9, (4, 5, 6))).astype(np.int16)
+    image[0, 0, 0] = lowest
+    spec = ExtractionSpec(bin_width=bin_width, features=("glcm", "gldm"), regions=ONE_REGION)
+    labels = np.ones(image.shape, np.uint8)
+    for voxels in (image, image.astype(np.float32)):
+        close(extract(voxels, labels, ONE_MM, spec=spec), extract(voxels, labels, ONE_MM, spec=spec, engine="pyradiomics"))
+
+
+def test_sums_of_the_highest_gray_levels_do_not_overflow():
+    image = np.random.default_rng(0).integers(60000, 65500, (4, 4, 4))
+    image[0, 0, 0] = 0
+    spec = ExtractionSpec(bin_width=1, features=("ngtdm",), regions=ONE_REGION)
+    labels = np.ones(image.shape, np.uint8)
+    close(extract(image, labels, ONE_MM, spec=spec), extract(image, labels, ONE_MM, spec=spec, engine="pyradiomics"))
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float32])
+@pytest.mark.parametrize("bin_width", [0.02, 1 / 64, 1e-9])
+def test_too_many_gray_levels_are_refused(chest, dtype, bin_width):
     image, labels = chest
-    with pytest.raises(SpecError, match="expected at most 65535"):
-        extract(image.astype(float), labels, ONE_MM, spec=ExtractionSpec(bin_width=0.001))
+    with pytest.raises(SpecError, match="expected at most 65532 gray levels"):
+        extract(image.astype(dtype) * 2, labels, ONE_MM, spec=ExtractionSpec(bin_width=bin_width))
+
+
+def test_intensities_that_are_not_finite_are_refused_where_they_count(chest):
+    image, labels = (array.copy() for array in chest)
+    image = image.astype(np.float32)
+    image[labels == 0] = np.nan
+    assert extract(image, labels, ONE_MM)
+    image[labels == 1] = np.inf
+    with pytest.raises(VolumeError, match="expected finite HU in labelled voxels"):
+        extract(image, labels, ONE_MM)
+
+
+def test_a_flat_region_without_neighbours_has_the_reference_engines_values():
+    labels = np.zeros((5, 6, 7), np.uint8)
+    labels[1, 1, 1] = labels[3, 3, 1] = 1
+    spec = ExtractionSpec(regions=ONE_REGION)
+    image = np.full(labels.shape, -700, np.int16)
+    close(extract(image, labels, ONE_MM, spec=spec), extract(image, labels, ONE_MM, spec=spec, engine="pyradiomics"))
+
+
+def test_a_label_beyond_the_masks_type_is_absent():
+    image, mask = chest_phantom(3, size=(20, 20, 24))
+    own = RegionSet.from_dict({"regions": {"A": [1, 300], "B": [2]}})
+    without = RegionSet.from_dict({"regions": {"A": [1], "B": [2]}})
+    assert extract(image.voxels, mask.voxels, ONE_MM, regions=own) == extract(image.voxels, mask.voxels, ONE_MM, regions=without)
+
+
+def test_many_regions_are_measured_in_turns_with_the_values_that_they_have_alone():
+    rng = np.random.default_rng(5)
+    blocks = rng.permutation(np.arange(1, 65)).reshape(4, 4, 4).astype(np.uint8)
+    labels = blocks.repeat(4, 0).repeat(4, 1).repeat(4, 2)
+    image = rng.integers(-900, -600, labels.shape).astype(np.int16)
+    members = {f"R{k}": rng.choice(64, 4, replace=False) + 1 for k in range(30)} | {"ALL": np.arange(1, 65)}
+    regions = RegionSet.from_dict({"regions": {name: labels.tolist() for name, labels in members.items()}})
+    assert len(list(in_turns({name: tuple(found) for name, found in members.items()}, set(range(1, 65))))) > 1
+    together = extract(image, labels, ONE_MM, regions=regions)
+    assert list(together) == list(members)
+    for region in regions.regions:
+        alone = extract(image, labels, ONE_MM, regions=RegionSet("alone", (region,), regions.scheme))
+        close(alone, {region.name: together[region.name]}, rel=1e-12)
 
 
 def invariant(name):
