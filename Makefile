@@ -35,7 +35,8 @@ format: .venv/test.done
 	$(BIN)/ruff check --fix .
 
 benchmark: .venv/test.done
-	$(BIN)/python tests/benchmarks/build.py
+	$(BIN)/python tests/benchmarks/radiomics.py --quick
+	$(BIN)/python tests/benchmarks/scan.py
 
 # Installation happens when these files change, and not otherwise.
 .venv/core.done: pyproject.toml constraints.txt
