@@ -15,7 +15,7 @@ import data_catalog
 from ren_features.errors import SpecError
 from ren_features.regions import REN_REGIONS, RegionSet
 
-ENGINE_VERSIONS = {"fast": "1", "pyradiomics": "3.0.1"}
+ENGINE_VERSIONS = {"fast": "2", "pyradiomics": "3.0.1"}
 """Engines by name, with the version of the definitions that each computes."""
 
 PREPROCESSING_VERSION = 2

@@ -14,9 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ren_features.radiomics.fast.directions import (
-    flat_offsets,
-)
+from ren_features.radiomics.fast.directions import flat_offsets
 from ren_features.radiomics.fast.fissures import joint_regions
 from ren_features.radiomics.fast.sweep import NEIGHBOURS, sweep
 from ren_features.radiomics.fast.voxels import Voxels
