@@ -12,6 +12,7 @@ import SimpleITK as sitk
 
 from ren_features import ExtractionSpec, FeatureStore, RegionSet, build
 from ren_features.errors import CohortError, SpecError, StoreError
+from ren_features.spec import ENGINE_VERSIONS
 
 SPEC = ExtractionSpec(spacing_mm=None, features=("firstorder", "shape"))
 
@@ -286,7 +287,8 @@ def test_provenance_is_recorded(write_manifest, store_path):
         summary.run_id,
     )
     assert (spec_id, status, finished, numpy_version) == (SPEC.spec_id, "finished", True, np.__version__)
-    assert rows(store_path, "SELECT engine, engine_version, settings->>'bin_width' FROM specs") == [("fast", "1", "25.0")]
+    engines = rows(store_path, "SELECT engine, engine_version, settings->>'bin_width' FROM specs")
+    assert engines == [("fast", ENGINE_VERSIONS["fast"], "25.0")]
     ((image, mask, source, size),) = rows(
         store_path, "SELECT length(image_sha256), length(mask_sha256), mask_source, original_size FROM inputs"
     )
