@@ -10,7 +10,7 @@ import os
 import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from fcntl import LOCK_EX, flock
+from fcntl import LOCK_EX, LOCK_UN, flock
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -63,6 +63,8 @@ class _SharedCache(FunctionCache):
                     yield
                 except (EOFError, pickle.UnpicklingError):  # damaged: begin a new index
                     self.flush()  # type: ignore[no-untyped-call]
+                finally:
+                    flock(lock, LOCK_UN)  # closing is not enough where a process was forked meanwhile
         except OSError:  # a full disk, or a file system without locks
             return
 
