@@ -64,8 +64,21 @@ def read_mask(path: Path) -> Volume:
 
 
 def _read(path: Path) -> Volume:
+    volume = _read_series(path) if path.is_dir() else _read_file(path)
+    if volume.voxels.dtype.kind == "f":
+        _check_finite(volume.voxels, path)
+    return volume
+
+
+def _read_series(folder: Path) -> Volume:
+    from ren_features.dicom import read_series  # most cohorts have no DICOM, and need not wait for pydicom
+
+    return read_series(folder)
+
+
+def _read_file(path: Path) -> Volume:
     if not path.name.lower().endswith(IMAGE_SUFFIXES):
-        raise VolumeError(f"{path}: expected an image of type {', '.join(IMAGE_SUFFIXES)}")
+        raise VolumeError(f"{path}: expected an image of type {', '.join(IMAGE_SUFFIXES)}, or a folder of DICOM files")
     if not all(file.is_file() for file in files_of(path)):
         raise VolumeError(f"{path}: expected an image file, found none")
     reader = sitk.ImageFileReader()
@@ -78,8 +91,6 @@ def _read(path: Path) -> Volume:
         if "orthonormal" in str(error):
             raise GeometryError(f"{path}: expected orthonormal directions, got a sheared grid") from error
         raise VolumeError(f"{path}: expected a whole image, could not read it: {_reason(error)}") from error
-    if voxels.dtype.kind == "f":
-        _check_finite(voxels, path)
     return _on_grid(voxels, reader)
 
 

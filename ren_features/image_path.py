@@ -15,13 +15,15 @@ MEBIBYTE = 1 << 20
 
 
 def files_of(path: Path) -> list[Path]:
-    """The files that an image consists of: a MetaImage header names the file of its voxels.
+    """The files that an image consists of: a MetaImage header names the file of its voxels, a DICOM series fills a folder.
 
     Raises
     ------
     VolumeError
         When the voxels lie in several files, or a NRRD's in another one.
     """
+    if path.is_dir():
+        return sorted(file for file in path.rglob("*") if file.is_file())
     if path.name.lower().endswith(".mhd"):
         return [path, *_named_file(path, b"ElementDataFile", b"=")]
     if path.name.lower().endswith(".nrrd"):

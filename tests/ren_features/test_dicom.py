@@ -1,0 +1,174 @@
+"""CT series as DICOM."""
+
+from dataclasses import replace
+
+import numpy as np
+import pydicom
+import pytest
+import SimpleITK as sitk
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+
+from ren_features import FeatureStore, build
+from ren_features.errors import GeometryError, VolumeError
+from ren_features.fingerprint import hash_file
+from ren_features.image_file import read_image, to_itk
+from ren_features.synthetic import chest_phantom
+from ren_features.volume import Volume
+
+
+@pytest.fixture(scope="module")
+def chest():
+    image, _ = chest_phantom(1, size=(9, 16, 20))
+    return Volume(image.voxels, (2.5, 0.8, 0.7), (-50.0, 20.0, -300.5))
+
+
+def write_series(folder, volume, *, slope=1.0, intercept=-1024.0, positions=None, **tags):
+    """One file a slice, named in no order; `positions` in place of those of the volume, None for a missing slice."""
+    folder.mkdir(parents=True, exist_ok=True)
+    series, rng = generate_uid(), np.random.default_rng(0)
+    names = rng.permutation(len(volume.voxels))
+    axes = volume.axes
+    for index, slice_hu in enumerate(volume.voxels):
+        position = volume.position_mm((index, 0, 0)) if positions is None else positions[index]
+        if position is None:
+            continue
+        meta = FileMetaDataset()
+        meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = CTImageStorage, generate_uid()
+        meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        path = folder / f"IM{names[index]:04d}"
+        file = FileDataset(str(path), {}, file_meta=meta, preamble=bytes(128))
+        file.SOPClassUID, file.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
+        file.Modality, file.SeriesInstanceUID, file.ImageType = "CT", series, ["ORIGINAL", "PRIMARY", "AXIAL"]
+        file.SeriesDescription, file.ConvolutionKernel, file.SliceThickness = "THORAX", "B31f", 2.5
+        file.ImagePositionPatient = [round(float(value), 6) for value in position]
+        file.ImageOrientationPatient = [*axes[:, 0].tolist(), *axes[:, 1].tolist()]
+        file.PixelSpacing = [volume.spacing_mm[1], volume.spacing_mm[2]]
+        file.Rows, file.Columns = slice_hu.shape
+        file.SamplesPerPixel, file.PhotometricInterpretation, file.PixelRepresentation = 1, "MONOCHROME2", 1
+        file.BitsAllocated, file.BitsStored, file.HighBit = 16, 16, 15
+        file.RescaleSlope, file.RescaleIntercept = slope, intercept
+        file.PixelData = np.rint((slice_hu - intercept) / slope).astype("<i2").tobytes()
+        for name, value in tags.items():
+            setattr(file, name, value)
+        pydicom.dcmwrite(path, file)
+    return folder
+
+
+def test_slices_come_back_in_order_as_hu(tmp_path, chest):
+    read = read_image(write_series(tmp_path / "ct", chest))
+    np.testing.assert_array_equal(read.voxels, chest.voxels)
+    assert read.spacing_mm == pytest.approx(chest.spacing_mm)
+    assert read.origin_mm == pytest.approx(chest.origin_mm)
+
+
+@pytest.mark.parametrize(
+    "direction", [(1, 0, 0, 0, -1, 0, 0, 0, -1), (0.8, -0.6, 0, 0.6, 0.8, 0, 0, 0, 1), (0, 0, 1, 1, 0, 0, 0, 1, 0)]
+)
+def test_anatomy_stays_where_it_is_in_every_orientation(tmp_path, chest, direction):
+    turned = Volume(chest.voxels, chest.spacing_mm, chest.origin_mm, tuple(map(float, direction)))
+    read, expected = read_image(write_series(tmp_path / "ct", turned)).canonical(), turned.canonical()
+    np.testing.assert_array_equal(read.voxels, expected.voxels)
+    assert read.origin_mm == pytest.approx(expected.origin_mm, abs=1e-4)
+    assert read.direction == pytest.approx(expected.direction, abs=1e-6)
+
+
+def test_rescaling_is_each_slices_own(tmp_path, chest):
+    write_series(tmp_path / "ct", chest, slope=2.0, intercept=-1000.0)
+    read = read_image(tmp_path / "ct")
+    assert np.abs(read.voxels - chest.voxels).max() <= 1
+
+
+def test_localisers_other_modalities_and_other_files_do_not_count(tmp_path, chest):
+    folder = write_series(tmp_path / "ct", chest)
+    few = Volume(chest.voxels[:1], chest.spacing_mm)
+    write_series(folder / "scout", few, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    write_series(folder / "dose", few, Modality="SR")
+    (folder / "README.txt").write_text("no image")
+    np.testing.assert_array_equal(read_image(folder).voxels, chest.voxels)
+
+
+def test_several_series_are_listed(tmp_path, chest):
+    folder = write_series(tmp_path / "ct" / "soft", chest).parent
+    write_series(folder / "sharp", chest, ConvolutionKernel="B70f")
+    with pytest.raises(VolumeError, match="expected one CT series, got 2") as refused:
+        read_image(folder)
+    for kernel in ("B31f", "B70f"):
+        assert f"CT 'THORAX', {kernel}, 9 slices of 2.5 mm, series 1.2." in str(refused.value)
+
+
+def test_a_folder_without_a_ct_is_refused(tmp_path, chest):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(VolumeError, match="expected one CT series, got 0"):
+        read_image(tmp_path / "empty")
+    with pytest.raises(VolumeError, match=r"(?s)expected one CT series, got 0.*MR 'THORAX'"):
+        read_image(write_series(tmp_path / "mr", chest, Modality="MR"))
+
+
+def positions(chest):
+    return [chest.position_mm((index, 0, 0)) for index in range(len(chest.voxels))]
+
+
+def test_missing_slices_are_named(tmp_path, chest):
+    there = positions(chest)
+    there[3] = there[4] = None
+    with pytest.raises(GeometryError, match=r"expected slices 2\.500 mm apart, got 7\.500 mm .*: 2 slices missing"):
+        read_image(write_series(tmp_path / "ct", chest, positions=there))
+
+
+def test_uneven_spacing_is_refused_beyond_one_percent(tmp_path, chest):
+    moved = positions(chest)
+    moved[4] = moved[4] + np.array([0, 0, 0.02])
+    read_image(write_series(tmp_path / "even", chest, positions=moved))
+    moved[4] = moved[4] + np.array([0, 0, 0.2])
+    with pytest.raises(GeometryError, match="uneven spacing"):
+        read_image(write_series(tmp_path / "uneven", chest, positions=moved))
+
+
+def test_gantry_tilt_is_refused(tmp_path, chest):
+    tilted = [position + np.array([0, 0.2 * index, 0]) for index, position in enumerate(positions(chest))]
+    with pytest.raises(GeometryError, match=r"gantry tilt of 4\.6 degrees"):
+        read_image(write_series(tmp_path / "ct", chest, positions=tilted))
+
+
+def test_two_slices_at_one_position_are_refused(tmp_path, chest):
+    twice = positions(chest)
+    twice[5] = twice[4]
+    with pytest.raises(GeometryError, match="expected one slice at each position"):
+        read_image(write_series(tmp_path / "ct", chest, positions=twice))
+
+
+def test_mixed_orientations_are_refused(tmp_path, chest):
+    folder = write_series(tmp_path / "ct", chest)
+    path = next(iter(folder.iterdir()))
+    file = pydicom.dcmread(path)
+    file.ImageOrientationPatient = [0, 1, 0, 1, 0, 0]
+    file.save_as(path)
+    with pytest.raises(GeometryError, match="expected slices of one orientation"):
+        read_image(folder)
+
+
+def test_a_series_has_the_rows_of_the_same_scan_as_nifti(tmp_path):
+    image, mask = (replace(volume, origin_mm=(-70.0, 5.5, 12.25)) for volume in chest_phantom(2, size=(30, 28, 36)))
+    write_series(tmp_path / "series", image)
+    for name, volume in (("ct", image), ("lobes", mask)):
+        sitk.WriteImage(to_itk(volume), str(tmp_path / f"{name}.nii.gz"))
+    rows = ["p,nifti,ct.nii.gz,lobes.nii.gz,lungmask", "p,dicom,series,lobes.nii.gz,lungmask"]
+    (tmp_path / "cohort.csv").write_text("\n".join(["patient_id,scan_id,image,mask,mask_scheme", *rows]))
+    summary = build(tmp_path / "cohort.csv", tmp_path / "ren.duckdb", jobs=0)
+    assert not summary.failed
+    with FeatureStore(tmp_path / "ren.duckdb") as store:
+        both = store.sql("SELECT * EXCLUDE (scan_id, run_id) FROM radiomics ORDER BY region, scan_id")
+        digests = store.sql("SELECT DISTINCT image_sha256 FROM inputs")
+    assert both.height == 14
+    assert both[::2].equals(both[1::2])
+    assert digests.height == 2
+    assert build(tmp_path / "cohort.csv", tmp_path / "ren.duckdb", jobs=0).stored == []
+
+
+def test_a_slice_that_changed_is_another_scan(tmp_path, chest):
+    folder = write_series(tmp_path / "ct", chest)
+    before = hash_file(folder)
+    path = next(iter(folder.iterdir()))
+    path.write_bytes(path.read_bytes()[:-2] + b"\x01\x02")
+    assert hash_file(folder).sha256 != before.sha256
