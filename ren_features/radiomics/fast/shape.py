@@ -17,6 +17,7 @@ from ren_features.kernel import kernel
 from ren_features.radiomics.fast.diameters import diameters
 from ren_features.radiomics.fast.voxels import LEVEL_BITS, Voxels
 from ren_features.spec import Spacing
+from ren_features.volume import Box
 
 CORNERS = np.array([(z, y, x) for z in (0, 1) for y in (0, 1) for x in (0, 1)])
 """Corners of a cell in the order of the bits of its number: the voxel at corner k is inside when bit k is set."""
@@ -32,8 +33,8 @@ def features(voxels: Voxels, region: int, spacing_mm: Spacing) -> dict[str, floa
         Index into its regions.
     spacing_mm : tuple of float (z, y, x)
     """
-    inside = voxels.member[:, region].astype(np.uint8)
-    cells, rows, columns, moments = scan_surface(voxels.code[voxels.boxes[region]], inside)
+    structures = np.flatnonzero(voxels.member[:, region]).tolist()
+    cells, rows, columns, moments = scan_surface(voxels.code, voxels.boxes[region], structures)
     volume, area = mesh(cells, spacing_mm)
     slice_mm, column_mm, row_mm, whole_mm = diameters(rows, columns, spacing_mm)
     least, minor, major = axis_lengths(moments, spacing_mm).tolist()
@@ -61,16 +62,17 @@ def _root_ratio(one: float, other: float) -> float:
 
 
 def scan_surface(
-    code: NDArray[np.uint32], inside: NDArray[np.uint8]
+    code: NDArray[np.uint32], box: Box, structures: list[int]
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
     """One pass over a region.
 
     Parameters
     ----------
     code : ndarray of uint32, shape (z, y, x)
-        Codes of a box around the region with a margin of one voxel.
-    inside : ndarray of uint8, shape (structure + 1,)
-        1 for the region's structures.
+    box : tuple of slices (z, y, x)
+        Around the region, with a margin of one voxel.
+    structures : list of int
+        Those of the region.
 
     Returns
     -------
@@ -83,12 +85,14 @@ def scan_surface(
     moments : ndarray of int, shape (10,)
         Number of voxels, sums of z, y, x, and of zz, yy, xx, zy, zx, yx.
     """
-    depth, height, width = code.shape
+    depth, height, width = (axis.stop - axis.start for axis in box)
     cells, moments = np.zeros((256, 4), np.int64), np.zeros(10, np.int64)
     rows, columns = np.empty((2 * depth, 2 * height, 2), np.int32), np.empty((2 * depth, 2 * width, 2), np.int32)
     for lines in (rows, columns):
         lines[..., 0], lines[..., 1] = np.iinfo(np.int32).max, -1
-    _scan(code, inside, cells, rows, columns, moments)
+    inside = np.uint32(sum(1 << structure for structure in structures))
+    corner = np.array([axis.start for axis in box])
+    _scan(code, corner, inside, np.zeros((2, height, width), np.uint8), cells, rows, columns, moments)
     return cells, rows, columns, moments
 
 
@@ -148,54 +152,43 @@ TRIANGLES = _read_triangles()
 
 
 @kernel
-def _scan(code, inside, cells, rows, columns, moments):  # noqa: C901 - one pass over cells
-    depth, height, width = code.shape
-    here, above = np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint8)
+def _scan(code, corner, inside, slices, cells, rows, columns, moments):
+    _, height, width = slices.shape
     corners = np.zeros(width, np.uint8)
-    for z in range(depth - 1):
-        here, above = above, here
+    for z in range(len(rows) // 2 - 1):
+        here, above = slices[z % 2], slices[1 - z % 2]
         for y in range(height):
-            for x in range(width):
-                above[y, x] = inside[code[z + 1, y, x] >> LEVEL_BITS]
+            _mark(code[corner[0] + z + 1, corner[1] + y, corner[2] : corner[2] + width], inside, above[y])
         for y in range(height - 1):
-            # Four corners at each x, as bits 0, 2, 4 and 6; with the next x moved up by one they are a cell.
-            for x in range(width):
-                corners[x] = here[y, x] | here[y + 1, x] << 2 | above[y, x] << 4 | above[y + 1, x] << 6
-            count, first, second = 0, 0, 0
-            for x in range(width - 1):
-                own = np.int64(corners[x]) & 1
-                count, first, second = count + own, first + own * x, second + own * x * x
-                kind = np.int64(corners[x]) | np.int64(corners[x + 1]) << 1
-                if kind != 0 and kind != 255:
-                    _add_cell(cells, kind, z, y, x)
-                    # Vertices halfway to the next voxel along x, y and z.
-                    if own != kind >> 1 & 1:
-                        _add_vertex(rows, columns, 2 * z, 2 * y, 2 * x + 1)
-                    if own != kind >> 2 & 1:
-                        _add_vertex(rows, columns, 2 * z, 2 * y + 1, 2 * x)
-                    if own != kind >> 4 & 1:
-                        _add_vertex(rows, columns, 2 * z + 1, 2 * y, 2 * x)
-            if count:
-                _add_row(moments, z, y, count, first, second)
+            if _join_corners(here[y], here[y + 1], above[y], above[y + 1], corners):
+                _add_row(moments, z, y, here[y])
+                _add_surface(corners, z, y, cells, rows, columns)
 
 
 @kernel
-def _add_cell(cells, kind, z, y, x):
-    cells[kind, 0] += 1
-    cells[kind, 1] += z
-    cells[kind, 2] += y
-    cells[kind, 3] += x
+def _mark(code, inside, row):
+    """1 where a voxel's structure is one of the bits of `inside`."""
+    for x in range(row.size):
+        row[x] = inside >> (code[x] >> np.uint32(LEVEL_BITS)) & np.uint32(1)
 
 
 @kernel
-def _add_vertex(rows, columns, z, y, x):
-    rows[z, y, 0], rows[z, y, 1] = min(rows[z, y, 0], x), max(rows[z, y, 1], x)
-    columns[z, x, 0], columns[z, x, 1] = min(columns[z, x, 0], y), max(columns[z, x, 1], y)
+def _join_corners(here, next_here, above, next_above, corners):
+    """Four corners at each x, as bits 0, 2, 4 and 6: with the next x moved up by one they are a cell. Whether any is set."""
+    present = 0
+    for x in range(corners.size):
+        corners[x] = here[x] | next_here[x] << 2 | above[x] << 4 | next_above[x] << 6
+        present |= corners[x]
+    return present != 0
 
 
 @kernel
-def _add_row(moments, z, y, count, first, second):
-    """Add the voxels of one row: their number, and their sums of x and of x squared."""
+def _add_row(moments, z, y, row):
+    """Add the voxels of one row: their number, their sums of z, y, x, and of products of two of them."""
+    count, first, second = 0, 0, 0
+    for x in range(row.size):
+        own = np.int64(row[x])
+        count, first, second = count + own, first + own * x, second + own * x * x
     moments[0] += count
     moments[1] += z * count
     moments[2] += y * count
@@ -206,3 +199,27 @@ def _add_row(moments, z, y, count, first, second):
     moments[7] += z * y * count
     moments[8] += z * first
     moments[9] += y * first
+
+
+@kernel
+def _add_surface(corners, z, y, cells, rows, columns):
+    """Count the cells of one row that the surface passes, and note the vertices halfway to the next voxel along x, y and z."""
+    for x in range(corners.size - 1):
+        kind = np.int64(corners[x]) | np.int64(corners[x + 1]) << 1
+        if kind != 0 and kind != 255:
+            cells[kind, 0] += 1
+            cells[kind, 1] += z
+            cells[kind, 2] += y
+            cells[kind, 3] += x
+            if kind & 1 != kind >> 1 & 1:
+                _add_vertex(rows, columns, 2 * z, 2 * y, 2 * x + 1)
+            if kind & 1 != kind >> 2 & 1:
+                _add_vertex(rows, columns, 2 * z, 2 * y + 1, 2 * x)
+            if kind & 1 != kind >> 4 & 1:
+                _add_vertex(rows, columns, 2 * z + 1, 2 * y, 2 * x)
+
+
+@kernel
+def _add_vertex(rows, columns, z, y, x):
+    rows[z, y, 0], rows[z, y, 1] = min(rows[z, y, 0], x), max(rows[z, y, 1], x)
+    columns[z, x, 0], columns[z, x, 1] = min(columns[z, x, 0], y), max(columns[z, x, 1], y)
