@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from fcntl import LOCK_EX, LOCK_UN, flock
 from functools import cache
 from hashlib import sha256
@@ -53,20 +52,26 @@ class _SharedCache(FunctionCache):
             finally:
                 CONFIG.CACHE_DIR = before
 
-    @contextmanager
-    def _guard_against_spurious_io_errors(self) -> Iterator[None]:
-        """Numba opens this around each reading and writing."""
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Code of a version, or None where there is none that can be read."""
+        return self._locked(super().load_overload, sig, target_context)
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep the code of a version, if it can be written."""
+        self._locked(super().save_overload, sig, data)
+
+    def _locked(self, work: Callable[..., Any], *arguments: Any) -> Any:
         try:
             with Path(self.cache_path, "lock").open("w") as lock:
                 flock(lock, LOCK_EX)
                 try:
-                    yield
+                    return work(*arguments)
                 except (EOFError, pickle.UnpicklingError):  # damaged: begin a new index
-                    self.flush()  # type: ignore[no-untyped-call]
+                    self.flush()  # type: ignore[no-untyped-call]  # numba has no annotation there
                 finally:
                     flock(lock, LOCK_UN)  # closing is not enough where a process was forked meanwhile
-        except OSError:  # a full disk, or a file system without locks
-            return
+        except OSError:  # a full disk, or a file system without locks: compiled code works without being kept
+            return None
 
 
 @cache

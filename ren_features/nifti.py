@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from io import BufferedIOBase
 from math import isfinite
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from isal import igzip, isal_zlib
@@ -49,7 +50,7 @@ def read_voxels(path: Path, size: tuple[int, ...]) -> NDArray[Any]:
     VolumeError
         When the file is shorter than its header says, a checksum does not hold, or the type is no scalar.
     """
-    open_file: Callable[..., BinaryIO] = igzip.open if path.name.lower().endswith(".gz") else open
+    open_file: Callable[..., BufferedIOBase] = igzip.open if path.name.lower().endswith(".gz") else open
     with open_file(path, "rb") as file:
         try:
             return _read(file, path, size)
@@ -57,7 +58,7 @@ def read_voxels(path: Path, size: tuple[int, ...]) -> NDArray[Any]:
             raise VolumeError(f"{path}: expected a whole gzip file, got a truncated or damaged one: {error}") from error
 
 
-def _read(file: BinaryIO, path: Path, size: tuple[int, ...]) -> NDArray[Any]:
+def _read(file: BufferedIOBase, path: Path, size: tuple[int, ...]) -> NDArray[Any]:
     header = file.read(HEADER_BYTES)
     order = "<" if struct.unpack_from("<i", header)[0] == HEADER_BYTES else ">"
     code, *numbers = struct.unpack_from(order + FIELDS, header)
@@ -76,10 +77,10 @@ def _read(file: BinaryIO, path: Path, size: tuple[int, ...]) -> NDArray[Any]:
     return native if (slope, intercept) == (1, 0) else _scaled(native, slope, intercept)
 
 
-def _fill(file: BinaryIO, room: memoryview) -> int:
+def _fill(file: BufferedIOBase, room: memoryview) -> int:
     """Fill memory from a file, and read the file to its end, where a checksum may stand. The number of bytes filled in."""
     filled = 0
-    while filled < len(room) and (count := file.readinto(room[filled : filled + MEBIBYTE])):  # type: ignore[attr-defined]
+    while filled < len(room) and (count := file.readinto(room[filled : filled + MEBIBYTE])):
         filled += count
     while file.read(MEBIBYTE):
         pass

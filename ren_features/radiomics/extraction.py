@@ -30,7 +30,22 @@ class Engine(Protocol):
         spec: ExtractionSpec,
         threads: int | None,
     ) -> dict[str, Features]:
-        """Features of regions, each given by its label numbers and found large enough."""
+        """Features of every region.
+
+        Parameters
+        ----------
+        image : ndarray, shape (z, y, x), HU
+        labels : ndarray of uint8 or uint16, shape (z, y, x)
+        extents : mapping of int to Extent
+            Of every label.
+        regions : mapping of str to tuple of int
+            Region -> its label numbers; each large enough to measure (`refusal`).
+        spacing_mm : tuple of float (z, y, x)
+        spec : ExtractionSpec
+            Bin width and features.
+        threads : int, optional
+            The values do not depend on it.
+        """
         ...
 
 

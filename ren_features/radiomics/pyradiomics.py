@@ -26,21 +26,7 @@ def measure(
     spec: ExtractionSpec,
     threads: int | None = None,  # noqa: ARG001 - every engine is called alike
 ) -> dict[str, dict[str, float]]:
-    """PyRadiomics' features of every region.
-
-    Parameters
-    ----------
-    image : ndarray, shape (z, y, x), HU
-    labels : ndarray of int, shape (z, y, x)
-    extents : mapping of int to Extent
-        Of every label.
-    regions : mapping of str to tuple of int
-        Region -> its label numbers; PyRadiomics must accept each (`ren_features.radiomics.refusal`).
-    spacing_mm : tuple of float (z, y, x)
-    spec : ExtractionSpec
-        Bin width and features.
-    threads : int, optional
-        Not used: PyRadiomics runs on one thread.
+    """PyRadiomics' own features of every region, on one thread; see `radiomics.extraction.Engine`.
 
     References
     ----------

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,7 @@ def print_table(head: list[str], rows: list[list[str]]) -> None:
 
 
 def print_peers(image: np.ndarray, labels: np.ndarray, volume: Path, pythons: dict[str, Path | None]) -> None:
-    two, one = (seconds(lambda: extract(image, labels, ONE_MM, threads=threads)) for threads in (None, 1))  # noqa: B023
+    two, one = (seconds(partial(extract, image, labels, ONE_MM, threads=threads)) for threads in (None, 1))
     found = {f"fast engine, {available_cores()} threads": two, "fast engine, 1 thread": one}
     for name, python in pythons.items():
         if python:
@@ -128,8 +129,8 @@ def print_families(image: np.ndarray, labels: np.ndarray) -> None:
     rows = []
     for family in FAMILIES:
         fast, reference = (ExtractionSpec(engine=engine, features=(family,)) for engine in ("fast", "pyradiomics"))
-        ours = seconds(lambda: extract(image, labels, ONE_MM, spec=fast))  # noqa: B023
-        theirs = once(lambda: extract(image, labels, ONE_MM, spec=reference))  # noqa: B023
+        ours = seconds(partial(extract, image, labels, ONE_MM, spec=fast))
+        theirs = once(partial(extract, image, labels, ONE_MM, spec=reference))
         rows.append([family, f"{ours:.3f}", f"{theirs:.2f}", f"{theirs / ours:.0f}"])
     print_table(["family alone", "fast", "PyRadiomics", "ratio"], rows)
 
@@ -141,7 +142,7 @@ def print_sizes() -> None:
             np.pad(array, air, constant_values=value) for array, value in zip(chest(million), (-1000, 0), strict=True)
         )
         voxels = int((labels > 0).sum())
-        taken = seconds(lambda: extract(image, labels, ONE_MM, threads=1))  # noqa: B023
+        taken = seconds(partial(extract, image, labels, ONE_MM, threads=1))
         rows.append([f"{voxels / 1e6:.2f}", f"{image.size / 1e6:.1f}", f"{taken:.3f}", f"{taken / voxels * 1e9:.0f}"])
     print_table(["million lung voxels", "million voxels", "seconds, 1 thread", "ns a lung voxel"], rows)
 

@@ -80,3 +80,11 @@ def test_damaged_code_is_compiled_again_and_kept(package, suffix):
 
 def test_a_folder_of_your_choice_is_used(package, tmp_path):
     assert measure(package, NUMBA_CACHE_DIR=str(tmp_path / "own")).parent == tmp_path / "own"
+
+
+def test_where_no_lock_can_be_taken_kernels_run_all_the_same(package):
+    folder = measure(package)
+    (lock,) = folder.rglob("lock")
+    lock.unlink()
+    lock.mkdir()
+    assert measure(package) == folder

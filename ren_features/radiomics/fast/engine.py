@@ -34,22 +34,7 @@ def measure(
     spec: ExtractionSpec,
     threads: int | None = None,
 ) -> dict[str, dict[str, float]]:
-    """PyRadiomics' features of every region.
-
-    Parameters
-    ----------
-    image : ndarray, shape (z, y, x), HU
-    labels : ndarray of int, shape (z, y, x)
-    extents : mapping of int to Extent
-        Of every label.
-    regions : mapping of str to tuple of int
-        Region -> its label numbers; each large enough to measure (`ren_features.radiomics.refusal`).
-    spacing_mm : tuple of float (z, y, x)
-    spec : ExtractionSpec
-        Bin width and features.
-    threads : int, optional
-        By default one for each core. The values do not depend on it.
-    """
+    """PyRadiomics' features of every region; see `radiomics.extraction.Engine`. By default on one thread for each core."""
     alone = ({name: members} for name, members in regions.items())
     groups = in_turns(regions, extents) if shares_edges(spec.bin_width) else alone
     found: dict[str, dict[str, float]] = {}
