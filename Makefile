@@ -48,7 +48,8 @@ benchmark: .venv/test.done
 
 .venv/test.done: .venv/core.done
 	PYTHONPATH=$(CURDIR)/tools/pyradiomics_build $(PIP) --no-build-isolation pyradiomics==3.0.1
-	$(PIP) --no-build-isolation --editable ".[dev]"
+	$(PIP) torch
+	$(PIP) --no-build-isolation --editable ".[dev,segment]"
 	touch $@
 
 clean:

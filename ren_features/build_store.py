@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,16 +12,19 @@ from typing import Protocol
 
 from ren_features.cohort import Cohort, read_cohort
 from ren_features.execution import Named, WorkerDiedError, run_tasks
-from ren_features.fingerprint import Fingerprint, hash_file
+from ren_features.fingerprint import Fingerprint
 from ren_features.outcome import Failure, Outcome
 from ren_features.plan import Plan, make_plan
+from ren_features.preview import preview_folder, preview_path
 from ren_features.provenance import Run
 from ren_features.scan import Scan
+from ren_features.scan_files import Files
+from ren_features.segmentation.masks import LobeMasks
 from ren_features.spec import ExtractionSpec, check_engine
 from ren_features.store.connection import Connection, connect_to_write, transaction
 from ren_features.store.writing import finish_run, forget_failure, write_cohort, write_hashes, write_outcome, write_run
 
-MEASURE_SCAN = Named("ren_features.measurement:measure_scan")
+MEASURE_SCAN, PREVIEW_SCAN = Named("ren_features.measurement:measure_scan"), Named("ren_features.measurement:preview_scan")
 """What workers do; the libraries for images are loaded there alone."""
 
 
@@ -33,6 +36,10 @@ class Summary:
     stored: list[Scan] = field(default_factory=list)
     already_done: list[Scan] = field(default_factory=list)
     failed: list[tuple[Scan, Failure]] = field(default_factory=list)
+    pictured: list[Scan] = field(default_factory=list)
+    """Scans of before that got a picture now."""
+    unpictured: list[tuple[Scan, Failure]] = field(default_factory=list)
+    """Scans of before that were to get one, and why they did not."""
     left: int = 0
     seconds: float = 0.0
     interrupted: bool = False
@@ -66,6 +73,9 @@ def build(
     jobs: int = 1,
     threads: int = 1,
     retry_failed: bool = False,
+    segment: bool = False,
+    weights: Path | None = None,
+    previews: bool = False,
     listener: Listener | None = None,
 ) -> Summary:
     """Bring a store up to date with a cohort.
@@ -82,6 +92,12 @@ def build(
         Threads of each worker. For a cohort more workers are better; for a single large scan, more threads.
     retry_failed : bool
         Whether to measure again what failed before with the same files.
+    segment : bool
+        Whether lungmask is to make the masks that the manifest does not give; they are kept in `<store>.masks/` and reused.
+    weights : Path, optional
+        Folder of lungmask's weights; by default torch's own.
+    previews : bool
+        Whether to make a picture of each scan for the report, in `<store>.previews/`.
     listener : Listener, optional
         Is told of every scan.
 
@@ -99,20 +115,27 @@ def build(
     cohort = cohort if isinstance(cohort, Cohort) else read_cohort(cohort)
     spec, listener = spec or ExtractionSpec(), listener or Silent()
     check_engine(spec.engine)
-    connection = connect_to_write(Path(store))
+    store = Path(store)
+    lobes = LobeMasks.beside(store, weights=weights, segment=segment)
+    pictures = preview_folder(store) if previews else None
+    connection = connect_to_write(store)
     try:
         run = Run.begin()
         write_run(connection, run, spec)
         summary = Summary(run.run_id)
         with _recorded(connection, summary):
             write_cohort(connection, cohort)
-            plan = _plan(connection, cohort, spec, retry_failed=retry_failed)
+            plan = _plan(connection, cohort, spec, lobes, retry_failed=retry_failed)
             summary.already_done, summary.failed, summary.left = plan.done, plan.failed_before, len(plan.todo)
             listener.planned(plan)
-            for outcome in _measure_all(plan.todo, spec, jobs, threads):
+            measure = partial(MEASURE_SCAN, spec=spec, lobes=lobes, previews=pictures)
+            for outcome in _measure_all(plan.todo, measure, lobes, jobs, threads):
                 write_outcome(connection, outcome, spec.spec_id, run.run_id)
                 _count(summary, outcome)
                 listener.finished(outcome)
+            if pictures:
+                preview = partial(PREVIEW_SCAN, spec=spec, lobes=lobes, previews=pictures)
+                _picture_all(summary, _without_picture(plan, pictures), preview, jobs, threads)
     finally:
         connection.close()
     summary.seconds = time.monotonic() - start
@@ -134,8 +157,8 @@ def _recorded(connection: Connection, summary: Summary) -> Iterator[None]:
         finish_run(connection, summary.run_id, "finished")
 
 
-def _plan(connection: Connection, cohort: Cohort, spec: ExtractionSpec, *, retry_failed: bool) -> Plan:
-    plan = make_plan(connection, cohort, spec.spec_id, retry_failed=retry_failed)
+def _plan(connection: Connection, cohort: Cohort, spec: ExtractionSpec, lobes: LobeMasks, *, retry_failed: bool) -> Plan:
+    plan = make_plan(connection, cohort, spec.spec_id, lobes, retry_failed=retry_failed)
     with transaction(connection):
         write_hashes(connection, plan.files)
     for scan in plan.recovered:
@@ -143,16 +166,39 @@ def _plan(connection: Connection, cohort: Cohort, spec: ExtractionSpec, *, retry
     return plan
 
 
-def _measure_all(scans: list[Scan], spec: ExtractionSpec, jobs: int, threads: int) -> Iterator[Outcome]:
-    for scan, result in run_tasks(partial(MEASURE_SCAN, spec=spec), scans, jobs=jobs, threads=threads):
-        yield _died(scan, result) if isinstance(result, WorkerDiedError) else result
+def _measure_all(
+    scans: list[Scan], measure: Callable[[Scan, int], Outcome], lobes: LobeMasks, jobs: int, threads: int
+) -> Iterator[Outcome]:
+    for scan, result in run_tasks(measure, scans, jobs=jobs, threads=threads):
+        if isinstance(result, WorkerDiedError):
+            files = Files.of(scan, lobes)
+            yield Outcome(files.scan, (), files.fingerprint, None, _died(scan, result))
+        else:
+            yield result
 
 
-def _died(scan: Scan, death: WorkerDiedError) -> Outcome:
-    """The outcome of a scan whose worker could not give one."""
-    image, mask = hash_file(scan.image), hash_file(scan.mask)
-    failure = Failure("worker", type(death).__name__, f"scan {scan.scan_id}: {death}")
-    return Outcome(scan, (), Fingerprint.of(scan, image, mask), None, failure)
+def _died(scan: Scan, death: WorkerDiedError) -> Failure:
+    return Failure("worker", type(death).__name__, f"scan {scan.scan_id}: {death}")
+
+
+def _without_picture(plan: Plan, folder: Path) -> list[Scan]:
+    """Scans that are done, and have no picture of the files that they were measured from."""
+    return [scan for scan in plan.done if not _picture_of(scan, plan.fingerprints[scan.scan_id], folder).exists()]
+
+
+def _picture_of(scan: Scan, files: Fingerprint, folder: Path) -> Path:
+    return preview_path(folder, scan.scan_id, str(files.image_sha256), str(files.mask_sha256))
+
+
+def _picture_all(
+    summary: Summary, scans: list[Scan], preview: Callable[[Scan, int], Failure | None], jobs: int, threads: int
+) -> None:
+    for scan, result in run_tasks(preview, scans, jobs=jobs, threads=threads):
+        failure = _died(scan, result) if isinstance(result, WorkerDiedError) else result
+        if failure:
+            summary.unpictured.append((scan, failure))
+        else:
+            summary.pictured.append(scan)
 
 
 def _count(summary: Summary, outcome: Outcome) -> None:

@@ -13,16 +13,17 @@ from types import MappingProxyType
 import polars as pl
 
 from ren_features.errors import CohortError
-from ren_features.regions import LABEL_SCHEMES, RegionSet
+from ren_features.regions import LABEL_SCHEMES
 from ren_features.scan import Scan
 
 REQUIRED = ("patient_id", "scan_id", "image")
-OPTIONAL = ("mask", "mask_scheme", "scan_date")
+OPTIONAL = ("series_uid", "mask", "mask_scheme", "scan_date")
 LABEL_PREFIX = "label_"
 LABEL_VALUES = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}
 
 # Ids become file names and part of SQL answers, so they stay plain.
 SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+SAFE_UID = re.compile(r"[0-9.]{1,64}")
 SAFE_TASK = re.compile(r"[A-Za-z0-9_]+")
 
 
@@ -51,14 +52,6 @@ class Cohort:
         """Patient ids, each once, in order of appearance."""
         return tuple(dict.fromkeys(scan.patient_id for scan in self.scans))
 
-    def problems(self, regions: RegionSet) -> list[str]:
-        """Why scans would fail, as far as that shows without reading images: files and label schemes, one message each."""
-        return [
-            f"scan {scan.scan_id}: {problem}"
-            for scan in self.scans
-            for problem in (*scan.missing_files(), *scan.scheme_problem(regions))
-        ]
-
 
 def read_cohort(path: str | Path) -> Cohort:
     """Read and check a manifest.
@@ -66,14 +59,14 @@ def read_cohort(path: str | Path) -> Cohort:
     Parameters
     ----------
     path : str or Path
-        CSV (UTF-8, comma) or Parquet with the columns `patient_id, scan_id, image`; optional `mask, mask_scheme, scan_date`
-        (YYYY-MM-DD); `label_<task>` (0, 1 or empty); every other column is kept as an attribute. Relative paths are
+        CSV (UTF-8, comma) or Parquet with the columns `patient_id, scan_id, image`; optional `series_uid, mask, mask_scheme,
+        scan_date` (YYYY-MM-DD); `label_<task>` (0, 1 or empty); every other column is kept as an attribute. Relative paths are
         relative to the manifest.
 
     Raises
     ------
     CohortError
-        With every problem of every row. Absent image files are no problem of the manifest: see `Cohort.problems`.
+        With every problem of every row. Absent image files are no problem of the manifest: see `validation`.
     """
     path = Path(path)
     folder = path.parent.resolve()
@@ -200,6 +193,8 @@ class Row:
         for name, value in self.cells.items():
             if name.startswith(LABEL_PREFIX) and value not in LABEL_VALUES:
                 yield f"{name}: expected 0, 1 or an empty cell, got {value!r}"
+        if not SAFE_UID.fullmatch(self.cells.get("series_uid", "1")):
+            yield f"series_uid: expected a DICOM UID of digits and dots, got {self.cells['series_uid']!r}"
         if "scan_date" in self.cells and _date(self.cells["scan_date"]) is None:
             yield f"scan_date: expected YYYY-MM-DD, got {self.cells['scan_date']!r}"
 
@@ -215,6 +210,7 @@ class Row:
             cells.get("mask_scheme"),
             _date(cells.get("scan_date", "")),
             {name: value for name, value in cells.items() if name not in known and not name.startswith(LABEL_PREFIX)},
+            cells.get("series_uid"),
         )
 
 

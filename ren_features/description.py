@@ -8,11 +8,12 @@ from pathlib import Path
 
 import data_catalog
 from ren_features.errors import StoreError
+from ren_features.quality import RULES, WHOLE_SCAN
 from ren_features.regions import LABEL_SCHEMES, REN_REGIONS
 
 
 def describe(name: str, store: str | Path | None = None) -> str:
-    """Everything that is known by a name: table, column, feature, region or label scheme.
+    """Everything that is known by a name: table, column, feature, region, label scheme or quality rule.
 
     Parameters
     ----------
@@ -25,21 +26,18 @@ def describe(name: str, store: str | Path | None = None) -> str:
     StoreError
         When nothing has that name; it names the closest ones.
     """
-    texts = dict(_regions(store))
-    found = [
-        text
-        for source in (_tables(), _columns(), _features(), texts.items(), _schemes())
-        for known, text in source
-        if known == name
-    ]
+    # A store's own regions come last, and take the place of REN's.
+    regions = dict(_regions(store))
+    known = [*_tables(), *_columns(), *_features(), *regions.items(), *_schemes(), *_rules()]
+    found = [text for known_name, text in known if known_name == name]
     if found:
         return "\n\n".join(found)
-    names = {known for source in (_tables(), _columns(), _features(), texts.items(), _schemes()) for known, _ in source}
+    names = {known_name for known_name, _ in known}
     close = (
-        get_close_matches(name, names, n=5, cutoff=0.5) or [known for known in sorted(names) if name.lower() in known.lower()][:5]
+        get_close_matches(name, names, n=5, cutoff=0.5) or [other for other in sorted(names) if name.lower() in other.lower()][:5]
     )
     raise StoreError(
-        f"{name}: expected a table, column, feature, region or label scheme; "
+        f"{name}: expected a table, column, feature, region, label scheme or quality rule; "
         + (f"close: {', '.join(close)}" if close else "`ren-features describe radiomics` lists columns")
     )
 
@@ -92,3 +90,10 @@ def _schemes() -> Iterator[tuple[str, str]]:
     for scheme in LABEL_SCHEMES.values():
         labels = ", ".join(f"{structure} {number}" for structure, number in scheme.labels.items())
         yield scheme.name, f"label scheme {scheme.name}: {labels}"
+
+
+def _rules() -> Iterator[tuple[str, str]]:
+    for rule in RULES.values():
+        limits = [f"  {'expected' if region == WHOLE_SCAN else region}: {rule.expected(region)}" for region in rule.limits]
+        lines = [f"quality rule {rule.name} ({rule.severity}): {rule.meaning}", *limits, f"  source: {rule.source}"]
+        yield rule.name, "\n".join(lines)

@@ -4,6 +4,11 @@
 class RenError(Exception):
     """Base of all of them. The message says what was expected, what was found, and in which scan or file."""
 
+    @property
+    def to_keep(self) -> str:
+        """The message as a store may keep it."""
+        return str(self)
+
 
 class CohortError(RenError, ValueError):
     """A manifest that cannot be used.
@@ -27,6 +32,27 @@ class VolumeError(RenError, ValueError):
     """A file that is not one readable three-dimensional scalar image: truncated, 4-D, RGB, empty."""
 
 
+class SeriesError(VolumeError):
+    """A folder that does not have the one CT series that is wanted.
+
+    Parameters
+    ----------
+    to_keep : str
+        Message in technical tags alone.
+    to_show : str
+        The same with descriptions and UIDs of the series, from which a person chooses; these must not enter a store.
+    """
+
+    def __init__(self, to_keep: str, to_show: str) -> None:
+        super().__init__(to_show)
+        self._to_keep = to_keep
+
+    @property
+    def to_keep(self) -> str:
+        """The message without what an operator wrote."""
+        return self._to_keep
+
+
 class GeometryError(RenError, ValueError):
     """Image and mask do not lie on one grid, or a grid is impossible."""
 
@@ -41,3 +67,7 @@ class EmptyRegionError(RenError, ValueError):
 
 class StoreError(RenError):
     """The store cannot be opened, read or written."""
+
+
+class SegmentationError(RenError):
+    """Lobes cannot be segmented: no weights, no lungmask, or an image that its network cannot take."""

@@ -45,7 +45,12 @@ class Fingerprint:
         return cls(image.sha256 if image else None, mask.sha256 if mask else None, scan.mask_scheme)
 
 
-def hash_file(path: Path | None, known: Mapping[str, FileHash] | None = None) -> FileHash | None:
+def hash_image(scan: Scan, known: Mapping[str, FileHash] | None = None) -> FileHash | None:
+    """Digest of a scan's image as `hash_file`; of two series in one folder each has its own."""
+    return hash_file(scan.image, known, scan.series_uid)
+
+
+def hash_file(path: Path | None, known: Mapping[str, FileHash] | None = None, series_uid: str | None = None) -> FileHash | None:
     """Digest of an image, or None when it cannot be read.
 
     Parameters
@@ -53,10 +58,12 @@ def hash_file(path: Path | None, known: Mapping[str, FileHash] | None = None) ->
     path : Path or None
     known : mapping of str to FileHash, optional
         By path; an image of the same length and time of change is not read again.
+    series_uid : str, optional
+        Which series of a folder is meant: its files alone make the digest. In the path it stands as a digest.
     """
     if path is None:
         return None
-    name = str(path.absolute())
+    name = str(path.absolute()) + (f"#{hashlib.sha256(series_uid.encode()).hexdigest()[:16]}" if series_uid else "")
     digest = hashlib.sha256()
     try:
         before = stat(path)
@@ -64,7 +71,7 @@ def hash_file(path: Path | None, known: Mapping[str, FileHash] | None = None) ->
         if remembered and (remembered.bytes, remembered.mtime_ns) == before:
             return remembered
         now = time.time_ns()
-        for file in files_of(path):
+        for file in _files_of_series(path, series_uid) if series_uid else files_of(path):
             with file.open("rb") as stream:
                 while block := stream.read(MEBIBYTE):
                     digest.update(block)
@@ -72,6 +79,12 @@ def hash_file(path: Path | None, known: Mapping[str, FileHash] | None = None) ->
         # Reading the image itself will say what is wrong with the file.
         return None
     return FileHash(name, *before, digest.hexdigest(), now - before[1] > SETTLED_NS)
+
+
+def _files_of_series(folder: Path, series_uid: str) -> list[Path]:
+    from ren_features.dicom.series import chosen_series  # most cohorts have no DICOM, and need not wait for pydicom
+
+    return sorted(one.path for one in chosen_series(folder, series_uid).slices)
 
 
 def stat(path: Path) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Image files to volumes, through SimpleITK: NIfTI, NRRD and MetaImage.
+"""Images and masks to volumes: NIfTI, NRRD and MetaImage through SimpleITK, DICOM through its own room.
 
 What is no readable three-dimensional scalar image is refused by name.
 """
@@ -6,7 +6,8 @@ What is no readable three-dimensional scalar image is refused by name.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -16,36 +17,59 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ren_features import nifti
+from ren_features.acquisition import UNTOLD, Acquisition
 from ren_features.errors import GeometryError, VolumeError
 from ren_features.extents import as_labels
-from ren_features.image_path import IMAGE_SUFFIXES, NIFTI_SUFFIXES, files_of
-from ren_features.volume import Volume
+from ren_features.image_path import IMAGE_SUFFIXES, NIFTI_SUFFIXES, files_of, is_dicom
+from ren_features.regions import LabelScheme
+from ren_features.volume import Volume, blank
 
 LARGEST_HU = 1e6
 """No tissue, metal or scanner comes near; some files fill what was not scanned with the largest number there is."""
 
 
-def read_image(path: Path) -> Volume:
+@dataclass(frozen=True)
+class CT:
+    """An image in HU, and what its headers tell of how it was acquired."""
+
+    volume: Volume
+    acquisition: Acquisition = UNTOLD
+
+
+def read_ct(path: Path, series_uid: str | None = None) -> CT:
     """Read a CT image.
+
+    Parameters
+    ----------
+    path : Path
+        A file, or a folder with a CT series as DICOM.
+    series_uid : str, optional
+        Which series, where the folder has several.
 
     Returns
     -------
-    Volume
-        HU after the file's own scaling (`scl_slope`), in the file's axis order.
+    CT
+        HU after the file's own scaling (`scl_slope`, rescale slope and intercept), in the file's axis order.
 
     Raises
     ------
     VolumeError
         Naming the file: absent, truncated, not an image, not three-dimensional, several values a voxel, not finite, blank.
     GeometryError
-        When the file's grid is impossible.
+        When the file's grid is impossible, or a series is no stack of even slices.
     """
-    volume = _read(path)
+    ct = _read_series(path, series_uid) if path.is_dir() else CT(_read_file(path))
+    volume = _checked(ct.volume, path)
     if volume.voxels.min() == volume.voxels.max():
         raise VolumeError(
             f"{path}: expected a CT, got an empty image: all {volume.voxels.size} voxels are {volume.voxels.flat[0]}"
         )
-    return volume
+    return ct
+
+
+def read_image(path: Path) -> Volume:
+    """The voxels of `read_ct`."""
+    return read_ct(path).volume
 
 
 def read_mask(path: Path) -> Volume:
@@ -56,27 +80,67 @@ def read_mask(path: Path) -> Volume:
     VolumeError
         As `read_image`, and for labels that are not whole, negative or above 65535. A mask without labels is no error here.
     """
-    volume = _read(path)
+    volume = _checked(_read_file(path), path)
     try:
         return replace(volume, voxels=as_labels(volume.voxels))
     except VolumeError as error:
         raise VolumeError(f"{path}: {error}") from error
 
 
-def _read(path: Path) -> Volume:
-    volume = _read_series(path) if path.is_dir() else _read_file(path)
+def read_lobes(path: Path, image: Volume, scheme: LabelScheme) -> Volume:
+    """Read a mask of any kind, in the canonical frame: a label map, or segments of a DICOM SEG or RTSTRUCT.
+
+    Parameters
+    ----------
+    image : Volume
+        The CT, in the canonical frame: segments are brought to its grid. A label map stays on its own.
+    scheme : LabelScheme
+        Which structures to look for among segments.
+
+    Raises
+    ------
+    VolumeError
+        As `read_mask`.
+    GeometryError
+        When segments do not lie on the image's grid.
+    LabelError
+        When segments are none of the structures, or overlap.
+    """
+    if is_dicom(path):
+        from ren_features.dicom.segments import read_segments  # most cohorts have no DICOM, and need not wait for pydicom
+
+        return read_segments(path, image, scheme)
+    return read_mask(path).canonical()
+
+
+def read_grid(path: Path, series_uid: str | None = None) -> Volume:
+    """The grid of an image or label map, from its headers alone; voxels are blank. Raises as `read_ct`."""
+    if path.is_dir():
+        from ren_features.dicom.voxels import stack_in
+
+        return stack_in(path, series_uid).grid
+    return _open(path, lambda reader: blank(_size(reader)))
+
+
+def _checked(volume: Volume, path: Path) -> Volume:
     if volume.voxels.dtype.kind == "f":
         _check_finite(volume.voxels, path)
     return volume
 
 
-def _read_series(folder: Path) -> Volume:
-    from ren_features.dicom import read_series  # most cohorts have no DICOM, and need not wait for pydicom
+def _read_series(folder: Path, series_uid: str | None) -> CT:
+    from ren_features.dicom.voxels import read_voxels, stack_in
 
-    return read_series(folder)
+    stack = stack_in(folder, series_uid)
+    return CT(replace(stack.grid, voxels=read_voxels(stack, folder)), stack.series.acquisition)
 
 
 def _read_file(path: Path) -> Volume:
+    return _open(path, lambda reader: _read_voxels(reader, path))
+
+
+def _open(path: Path, voxels_of: Callable[[sitk.ImageFileReader], NDArray[Any]]) -> Volume:
+    """The grid of a file from its header, with such voxels."""
     if not path.name.lower().endswith(IMAGE_SUFFIXES):
         raise VolumeError(f"{path}: expected an image of type {', '.join(IMAGE_SUFFIXES)}, or a folder of DICOM files")
     if not all(file.is_file() for file in files_of(path)):
@@ -86,7 +150,7 @@ def _read_file(path: Path) -> Volume:
     try:
         reader.ReadImageInformation()
         _check_header(reader, path)
-        voxels = _read_voxels(reader, path)
+        voxels = voxels_of(reader)
     except RuntimeError as error:
         if "orthonormal" in str(error):
             raise GeometryError(f"{path}: expected orthonormal directions, got a sheared grid") from error
@@ -96,7 +160,7 @@ def _read_file(path: Path) -> Volume:
 
 def _read_voxels(reader: sitk.ImageFileReader, path: Path) -> NDArray[Any]:
     if path.name.lower().endswith(NIFTI_SUFFIXES):
-        return nifti.read_voxels(path, tuple(reversed(reader.GetSize())))
+        return nifti.read_voxels(path, _size(reader))
     voxels: NDArray[Any] = sitk.GetArrayFromImage(reader.Execute())
     return voxels
 
@@ -126,8 +190,13 @@ def _reason(error: RuntimeError) -> str:
     return re.sub(r"^(sitk::ERROR: |ITK ERROR: \w+\(0x[0-9a-f]+\): )", "", lines[-1])
 
 
+def _size(reader: sitk.ImageFileReader) -> tuple[int, ...]:
+    """Voxels along z, y, x."""
+    return tuple(reversed(reader.GetSize()))
+
+
 def _check_header(reader: sitk.ImageFileReader, path: Path) -> None:
-    size = tuple(reversed(reader.GetSize()))
+    size = _size(reader)
     if reader.GetNumberOfComponents() != 1:
         raise VolumeError(f"{path}: expected one value a voxel, got {reader.GetNumberOfComponents()} (RGB or vector image)")
     if len(size) != 3:

@@ -13,6 +13,18 @@ IMAGE_SUFFIXES = (*NIFTI_SUFFIXES, ".nrrd", ".mha", ".mhd")
 
 MEBIBYTE = 1 << 20
 
+DICOM_PREAMBLE = 128
+"""Bytes before the letters DICM."""
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file says that it is DICOM."""
+    try:
+        with path.open("rb") as file:
+            return file.read(DICOM_PREAMBLE + 4).endswith(b"DICM")
+    except OSError:
+        return False
+
 
 def files_of(path: Path) -> list[Path]:
     """The files that an image consists of: a MetaImage header names the file of its voxels, a DICOM series fills a folder.

@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
+from pathlib import Path
 
-from ren_features.errors import EmptyRegionError, VolumeError
-from ren_features.extents import joined, label_extents
-from ren_features.fingerprint import FileHash, Fingerprint, hash_file, stat
-from ren_features.image_file import read_image, read_mask
+from ren_features.errors import EmptyRegionError
+from ren_features.examination import Examination
+from ren_features.extents import Extent, joined, label_extents
+from ren_features.histogram import Histogram, label_histograms, merged
 from ren_features.outcome import Failure, Grid, Measurement, Outcome, RegionRow, describe
-from ren_features.quality import missing_structures
+from ren_features.preparation import Prepared, StageError, read_scan, stage
+from ren_features.preview import preview_path, write_preview
+from ren_features.quality import WHOLE_SCAN, Observation, findings
 from ren_features.radiomics import extract, refusal
-from ren_features.resampling import to_analysis_grid
 from ren_features.scan import Scan
+from ren_features.scan_files import Files
+from ren_features.segmentation.masks import LobeMasks
 from ren_features.spec import ExtractionSpec
-from ren_features.volume import check_same_grid
 
 
-class StageError(Exception):
-    """Carries the name of the stage that failed; the error itself is its cause."""
-
-
-@contextmanager
-def stage(name: str) -> Iterator[None]:
-    """Name what is being done, for the table `failures`."""
-    try:
-        yield
-    except Exception as error:
-        raise StageError(name) from error
-
-
-def measure_scan(scan: Scan, threads: int, *, spec: ExtractionSpec) -> Outcome:
+def measure_scan(scan: Scan, threads: int, *, spec: ExtractionSpec, lobes: LobeMasks, previews: Path | None = None) -> Outcome:
     """Read, check, resample and measure one scan. Errors of the scan end in the outcome, whatever they are.
 
     Parameters
@@ -40,54 +29,81 @@ def measure_scan(scan: Scan, threads: int, *, spec: ExtractionSpec) -> Outcome:
     threads : int
         Threads that the engine may use.
     spec : ExtractionSpec
+    lobes : LobeMasks
+        Where masks are that the manifest does not give, and whether to make them.
+    previews : Path, optional
+        Folder for pictures; without it, none is made.
     """
-    measurement, failure, image, mask = None, None, None, None
+    files, measurement, failure = Files(scan, None, None), None, None
     try:
         with stage("read"):
-            image, mask = hash_file(scan.image), hash_file(scan.mask)
-        measurement = _measure(scan, spec, threads)
+            files = Files.of(scan, lobes)
+        files, prepared = read_scan(files, lobes, spec, threads)
+        measured = _measure(files, prepared, spec, threads)
         with stage("read"):
-            _check_unchanged(scan, image, mask)
-        if measurement.refused:
+            files.check_unchanged()
+        measurement = measured
+        if measured.refused:
             failure = Failure("radiomics", EmptyRegionError.__name__, "; ".join(measurement.refused))
+        with stage("preview"):
+            _picture(files, prepared, previews)
     except StageError as error:
-        measurement, failure = None, describe(str(error), error.__cause__)
-    return Outcome(scan, tuple(file for file in (image, mask) if file), Fingerprint.of(scan, image, mask), measurement, failure)
+        failure = describe(str(error), error.__cause__)
+    return Outcome(files.scan, files.hashes, files.fingerprint, measurement, failure)
 
 
-def _measure(scan: Scan, spec: ExtractionSpec, threads: int) -> Measurement:
-    with stage("read"):
-        if scan.mask is None:
-            raise VolumeError(f"scan {scan.scan_id}: expected a lobe mask, the manifest gives none")
-        mask, image = read_mask(scan.mask).canonical(), read_image(scan.image).canonical()
-    with stage("geometry"):
-        check_same_grid(image, mask, where=f"mask {scan.mask}")
-    with stage("labels"):
-        scheme = spec.regions.scheme_for(scan.mask_scheme, where=f"scan {scan.scan_id}")
-        present = label_extents(mask.voxels)
-        scheme.check({label: extent.voxels for label, extent in present.items()}, where=f"mask {scan.mask}")
-    original = Grid(image.size, image.spacing_mm)
-    with stage("resample"):
-        image, mask = to_analysis_grid(image, mask, spec.grid_spacing_mm, where=f"mask {scan.mask}", threads=threads)
+def preview_scan(scan: Scan, threads: int, *, spec: ExtractionSpec, lobes: LobeMasks, previews: Path) -> Failure | None:
+    """Make the picture of a scan that was measured before; what went wrong, if anything."""
+    try:
+        with stage("read"):
+            files = Files.of(scan, lobes)
+        files, prepared = read_scan(files, lobes, spec, threads)
+        with stage("preview"):
+            _picture(files, prepared, previews)
+    except StageError as error:
+        return describe(str(error), error.__cause__)
+    return None
+
+
+def _picture(files: Files, prepared: Prepared, previews: Path | None) -> None:
+    if previews and files.image and files.mask:
+        path = preview_path(previews, files.scan.scan_id, files.image.sha256, files.mask.sha256)
+        write_preview(prepared.image, prepared.mask, path, prepared.scheme.labels)
+
+
+def _measure(files: Files, prepared: Prepared, spec: ExtractionSpec, threads: int) -> Measurement:
+    image, mask = prepared.image, prepared.mask
     with stage("radiomics"):
-        features = extract(image.voxels, mask.voxels, image.spacing_mm, scheme=scheme, spec=spec, threads=threads)
-        findings = missing_structures(present, spec.regions, scheme)
-        absent = {finding.region for finding in findings if finding.rule == "region_absent"}
-        extents = label_extents(mask.voxels)
-        rows, refused = [], []
-        for region in spec.regions.regions:
-            extent = joined(extents, (scheme.labels[member] for member in region.members))
-            if region.name in features:
-                rows.append(RegionRow(region.name, extent.voxels, extent.voxels * mask.voxel_volume_ml, features[region.name]))
-            elif region.name not in absent:
-                refused.append(f"region {region.name} of mask {scan.mask}: {refusal(extent)}")
-        if refused and not rows:
-            raise EmptyRegionError("; ".join(refused))
-    return Measurement(original, Grid(image.size, image.spacing_mm), tuple(rows), tuple(findings), tuple(refused))
+        features = extract(image.voxels, mask.voxels, image.spacing_mm, scheme=prepared.scheme, spec=spec, threads=threads)
+        extents, histograms = label_extents(mask.voxels), label_histograms(image.voxels, mask.voxels)
+        rows, refused = _rows(files, prepared, spec, features, extents, histograms)
+    with stage("quality"):
+        contrast_told = any(name.startswith("contrast") for name in files.scan.attributes)
+        examined = Examination(prepared, extents, histograms, spec.regions, contrast_told)
+        islands = Observation("islands_removed", WHOLE_SCAN, files.islands)
+        found = tuple(findings([*examined.observations(), islands]))
+    original, analysed = Grid(prepared.original.size, prepared.original.spacing_mm), Grid(image.size, image.spacing_mm)
+    return Measurement(original, analysed, prepared.acquisition, files.mask_source, rows, found, refused)
 
 
-def _check_unchanged(scan: Scan, *before: FileHash | None) -> None:
-    """A file that is replaced while it is read would be stored under the digest of another content."""
-    for path, digest in zip((scan.image, scan.mask), before, strict=True):
-        if path and (digest is None or stat(path) != (digest.bytes, digest.mtime_ns)):
-            raise VolumeError(f"{path}: expected the file to stay as it is while it is measured, it was changed")
+def _rows(
+    files: Files,
+    prepared: Prepared,
+    spec: ExtractionSpec,
+    features: Mapping[str, dict[str, float]],
+    extents: Mapping[int, Extent],
+    histograms: Mapping[int, Histogram],
+) -> tuple[tuple[RegionRow, ...], tuple[str, ...]]:
+    """A row for each region that was measured; why those of which the mask has voxels were not."""
+    rows, refused = [], []
+    for region in spec.regions.regions:
+        labels = [prepared.scheme.labels[member] for member in region.members]
+        extent = joined(extents, labels)
+        if region.name in features:
+            volume_ml, counts = extent.voxels * prepared.mask.voxel_volume_ml, merged(histograms, labels).counts
+            rows.append(RegionRow(region.name, extent.voxels, volume_ml, features[region.name], counts))
+        elif any(label in prepared.present for label in labels):
+            refused.append(f"region {region.name} of mask {files.scan.mask}: {refusal(extent)}")
+    if refused and not rows:
+        raise EmptyRegionError("; ".join(refused))
+    return tuple(rows), tuple(refused)

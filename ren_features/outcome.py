@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from dataclasses import dataclass
 
+from ren_features.acquisition import Acquisition
 from ren_features.errors import RenError
 from ren_features.fingerprint import FileHash, Fingerprint
 from ren_features.quality import Finding
@@ -20,6 +21,8 @@ class RegionRow:
     voxels: int
     volume_ml: float
     features: dict[str, float]
+    histogram: tuple[int, ...]
+    """Voxels by CT number, as the table `histograms` keeps them."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Measurement:
 
     original: Grid
     analysed: Grid
+    acquisition: Acquisition
+    mask_source: str
     rows: tuple[RegionRow, ...]
     findings: tuple[Finding, ...]
     refused: tuple[str, ...]
@@ -64,7 +69,7 @@ class Outcome:
 def describe(stage_name: str, error: BaseException | None) -> Failure:
     """A failure in words; an error that is not ours tells where in the code it arose, so that it can be reported."""
     if isinstance(error, RenError):
-        return Failure(stage_name, type(error).__name__, str(error))
+        return Failure(stage_name, type(error).__name__, error.to_keep)
     frames = traceback.extract_tb(error.__traceback__ if error else None)
     place = f" (at {frames[-1].filename}:{frames[-1].lineno})" if frames else ""
     return Failure(stage_name, type(error).__name__, f"unexpected {type(error).__name__}: {error}{place}")

@@ -7,9 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from ren_features.cohort import Cohort
-from ren_features.fingerprint import FileHash, Fingerprint, hash_file
+from ren_features.fingerprint import FileHash, Fingerprint
 from ren_features.outcome import Failure
 from ren_features.scan import Scan
+from ren_features.scan_files import Files
+from ren_features.segmentation.masks import LobeMasks
 from ren_features.store.connection import Connection
 
 
@@ -24,9 +26,11 @@ class Plan:
     """Done scans with a failure to forget: their files are again those of the stored rows."""
     files: list[FileHash] = field(default_factory=list)
     """Digests that were computed for the plan."""
+    fingerprints: dict[str, Fingerprint] = field(default_factory=dict)
+    """Of the done scans, by scan id."""
 
 
-def make_plan(connection: Connection, cohort: Cohort, spec_id: str, *, retry_failed: bool) -> Plan:
+def make_plan(connection: Connection, cohort: Cohort, spec_id: str, lobes: LobeMasks, *, retry_failed: bool) -> Plan:
     """Compare what the scans' files contain now with what the store was made from.
 
     A scan is done when its rows come from the files as they are; one that failed is left alone until its files change,
@@ -43,9 +47,9 @@ def make_plan(connection: Connection, cohort: Cohort, spec_id: str, *, retry_fai
     known = {row[0]: FileHash(*row) for row in connection.execute("FROM file_hashes").fetchall()}
     seen = {*stored, *failed}
     plan = Plan([scan for scan in cohort.scans if scan.scan_id not in seen])
-    for scan, image, mask in _hashed([scan for scan in cohort.scans if scan.scan_id in seen], known):
-        plan.files += [file for file in (image, mask) if file and known.get(file.path) != file]
-        now = Fingerprint.of(scan, image, mask)
+    for scan, files in _hashed([scan for scan in cohort.scans if scan.scan_id in seen], lobes, known):
+        plan.files += [file for file in files.hashes if known.get(file.path) != file]
+        now = files.fingerprint
         if failed.get(scan.scan_id) == now:
             if retry_failed:
                 plan.todo.append(scan)
@@ -53,6 +57,7 @@ def make_plan(connection: Connection, cohort: Cohort, spec_id: str, *, retry_fai
                 plan.failed_before.append((scan, reasons[scan.scan_id]))
         elif stored.get(scan.scan_id) == now:
             plan.done.append(scan)
+            plan.fingerprints[scan.scan_id] = now
             plan.recovered += [scan] if scan.scan_id in failed else []
         else:
             plan.todo.append(scan)
@@ -66,7 +71,7 @@ def _fingerprints(connection: Connection, table: str, spec_id: str) -> dict[str,
     return {scan_id: Fingerprint(image, mask, scheme) for scan_id, image, mask, scheme in rows}
 
 
-def _hashed(scans: Iterable[Scan], known: dict[str, FileHash]) -> list[tuple[Scan, FileHash | None, FileHash | None]]:
+def _hashed(scans: Iterable[Scan], lobes: LobeMasks, known: dict[str, FileHash]) -> list[tuple[Scan, Files]]:
     # Threads: reading and hashing both release the interpreter lock.
     with ThreadPoolExecutor() as threads:
-        return list(threads.map(lambda scan: (scan, hash_file(scan.image, known), hash_file(scan.mask, known)), scans))
+        return list(threads.map(lambda scan: (scan, Files.of(scan, lobes, known)), scans))

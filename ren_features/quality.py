@@ -1,11 +1,48 @@
-"""What is unusual about a scan that was measured all the same."""
+"""Rules of quality: what is looked at in every scan, and within which limits. The rules are data, in `quality_rules.yaml`."""
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import inf, isnan
 
-from ren_features.regions import LabelScheme, RegionSet
+import data_catalog
+
+WHOLE_SCAN = "*"
+"""In place of a region's name, for what concerns a scan as a whole; among limits, for every region that is not named."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a value means, and when it is remarked.
+
+    Attributes
+    ----------
+    name : str
+    severity : str
+        info, warning or error; info leaves `quality_ok` true.
+    unit, meaning, source : str
+    limits : mapping of str to (low, high)
+        By region; a region without limits is not looked at.
+    """
+
+    name: str
+    severity: str
+    unit: str
+    meaning: str
+    limits: Mapping[str, tuple[float | None, float | None]]
+    source: str
+
+    def within(self, region: str) -> tuple[float | None, float | None]:
+        """Lowest and highest value that is not remarked."""
+        return self.limits.get(region, self.limits.get(WHOLE_SCAN, (None, None)))
+
+    def expected(self, region: str) -> str:
+        """The limits in words."""
+        low, high = self.within(region)
+        limits = " to ".join(f"{limit:g}" for limit in (low, high) if limit is not None)
+        side = "" if None not in (low, high) else "at least " if high is None else "at most "
+        return f"{side}{limits} {self.unit}".strip()
 
 
 @dataclass(frozen=True)
@@ -19,36 +56,42 @@ class Finding:
     message: str
 
 
-def missing_structures(present: Container[int], regions: RegionSet, scheme: LabelScheme) -> list[Finding]:
-    """Regions of which the mask lacks some or all structures, as after a lobectomy.
+@dataclass(frozen=True)
+class Observation:
+    """A value that a rule is to judge, with what to say beside it."""
 
-    Parameters
-    ----------
-    present : container of int
-        Label numbers that the mask has, as it was given.
-    """
-    findings = []
-    for region in regions.regions:
-        missing = sorted(member for member in region.members if scheme.labels[member] not in present)
-        absent = len(missing) == len(region.members)
-        if absent:
-            findings.append(
-                Finding(
-                    region.name,
-                    "region_absent",
-                    "info",
-                    len(missing),
-                    f"no voxel of {', '.join(missing)} in the mask: not measured",
-                )
-            )
-        elif missing:
-            findings.append(
-                Finding(
-                    region.name,
-                    "region_incomplete",
-                    "warning",
-                    len(missing),
-                    f"no voxel of {', '.join(missing)} in the mask: measured without",
-                )
-            )
-    return findings
+    rule: str
+    region: str
+    value: float
+    remark: str = ""
+
+
+RULES: Mapping[str, Rule] = {
+    name: Rule(
+        name,
+        entry["severity"],
+        entry["unit"],
+        " ".join(entry["meaning"].split()),
+        {region: (limits[0], limits[1]) for region, limits in entry["limits"].items()},
+        " ".join(entry["source"].split()),
+    )
+    for name, entry in data_catalog.read_yaml("quality_rules.yaml").items()
+}
+
+
+def findings(observations: Iterable[Observation]) -> Iterator[Finding]:
+    """Findings of those values that lie outside their rule's limits; a value that does not exist is none."""
+    for seen in observations:
+        rule = RULES[seen.rule]
+        low, high = rule.within(seen.region)
+        within = (-inf if low is None else low) <= seen.value <= (inf if high is None else high)
+        if not within and not isnan(seen.value):
+            yield Finding(seen.region, rule.name, rule.severity, seen.value, seen.remark or _message(rule, seen))
+
+
+def _message(rule: Rule, seen: Observation) -> str:
+    """What was seen and what is expected; where nothing is expected, the meaning says it all."""
+    value = f"{seen.value:.4g} {rule.unit}".strip()
+    if rule.within(seen.region) == (None, 0):
+        return f"{value} {rule.meaning}" if rule.unit else rule.meaning
+    return f"{rule.meaning}: {value}, expected {rule.expected(seen.region)}"

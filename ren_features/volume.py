@@ -79,6 +79,11 @@ class Volume:
         scaled = np.asarray(index, float)[..., ::-1] * self.spacing_mm[::-1]
         return np.asarray(scaled @ self.axes.T + self.origin_mm)
 
+    def index(self, position_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Fractional voxel indices of LPS positions, shape (..., 3) in x, y, z -> (..., 3) in z, y, x."""
+        along = (position_mm - np.array(self.origin_mm)) @ self.axes
+        return np.asarray(along[..., ::-1] / np.array(self.spacing_mm))
+
     def crop(self, box: Box) -> Volume:
         """The part of the volume inside a box of array slices; positions stay."""
         z, y, x = (axis.start for axis in box)
@@ -105,6 +110,11 @@ class Volume:
             (ox, oy, oz),
             tuple(float(value) for value in (axes[:, order] * signs).ravel()),
         )
+
+
+def blank(size: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Zeros of a size (z, y, x) that take no memory, for a grid whose voxels are not read."""
+    return np.broadcast_to(np.uint8(0), size)
 
 
 def check_same_grid(image: Volume, mask: Volume, *, where: str) -> None:

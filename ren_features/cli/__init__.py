@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ren_features.cli import build, cohort, reading
+from ren_features.cli import build, cohort, reading, report
 from ren_features.errors import RenError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ for command in (
     reading.query,
     reading.describe,
     reading.export,
+    report.report,
 ):
     app.command()(command)
 

@@ -26,8 +26,13 @@ def build(
     threads: Annotated[
         int, typer.Option(min=1, help="Threads of each worker; jobs times threads is the number of cores in use.")
     ] = 1,
+    weights: Annotated[
+        Path | None, typer.Option(help="Folder of lungmask's weights; by default torch's own.", show_default=False)
+    ] = None,
     *,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Measure again what failed before.")] = False,
+    segment: Annotated[bool, typer.Option("--segment", help="Let lungmask make the masks that the manifest lacks.")] = False,
+    previews: Annotated[bool, typer.Option("--previews", help="Make a picture of each scan, for the report.")] = False,
 ) -> None:
     """Measure every scan that the store lacks.
 
@@ -41,24 +46,37 @@ def build(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with listener() as progress:
         summary = build_store(
-            cohort, store, spec=settings, jobs=jobs, threads=threads, retry_failed=retry_failed, listener=progress
+            cohort,
+            store,
+            spec=settings,
+            jobs=jobs,
+            threads=threads,
+            retry_failed=retry_failed,
+            segment=segment,
+            weights=weights,
+            previews=previews,
+            listener=progress,
         )
     _print(summary, store)
     if summary.interrupted:
         raise typer.Exit(INTERRUPTED)
-    if summary.failed:
+    if summary.failed or summary.unpictured:
         raise typer.Exit(1)
 
 
 def _print(summary: Summary, store: Path) -> None:
     for scan, failure in summary.failed:
         typer.echo(f"failed  {scan.scan_id} ({failure.stage}): {failure.message}")
+    for scan, failure in summary.unpictured:
+        typer.echo(f"no picture  {scan.scan_id} ({failure.stage}): {failure.message}")
     stored = {scan.scan_id for scan in summary.stored}
     partly = sum(scan.scan_id in stored for scan, _ in summary.failed)
     typer.echo(
         f"{store}: {len(stored)} scans stored{f' ({partly} of them without some regions)' if partly else ''}, "
         f"{len(summary.already_done)} already done, {len(summary.failed) - partly} failed, in {summary.seconds:.1f} s"
     )
+    if summary.pictured:
+        typer.echo(f"{len(summary.pictured)} scans of before have got a picture.")
     if summary.interrupted:
         typer.echo(f"Interrupted with {summary.left} scans left. What is stored stays: run the same command again to go on.")
     elif summary.failed:

@@ -13,10 +13,14 @@ from ren_features.cli.options import RegionsFile, SpecFile, read_settings
 def manifest(
     folder: Annotated[
         Path,
-        typer.Argument(help="Folder of <patient>/<scan>.nii.gz (also .nii, .nrrd, .mha, .mhd).", show_default=False),
+        typer.Argument(
+            help="Folder of <patient>/<scan>.nii.gz (also .nii, .nrrd, .mha, .mhd), or a DICOM export.", show_default=False
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The manifest to write, a CSV file.", show_default=False)],
-    masks: Annotated[Path | None, typer.Option(help="Folder of masks with the same names.", show_default=False)] = None,
+    masks: Annotated[
+        Path | None, typer.Option(help="Folder of masks with the same names, or of DICOM SEG and RTSTRUCT.", show_default=False)
+    ] = None,
     mask_scheme: Annotated[
         str | None, typer.Option(help="Label scheme of the masks, such as lungmask.", show_default=False)
     ] = None,
@@ -24,16 +28,33 @@ def manifest(
         Path | None,
         typer.Option(help="Table (CSV or Parquet) with scan_id or patient_id and more columns to join.", show_default=False),
     ] = None,
+    pick: Annotated[
+        str | None,
+        typer.Option(help="DICOM: one series of each study, the thinnest, the largest, or of this kernel.", show_default=False),
+    ] = None,
+    id_key: Annotated[
+        Path | None,
+        typer.Option(help="DICOM: file with the secret key of the pseudonyms; made once.", show_default="<output>.key"),
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(help="DICOM: also write which pseudonym is which patient.", show_default=False)
+    ] = None,
+    links: Annotated[
+        Path | None, typer.Option(help="DICOM: list links made here, not paths that tell who a patient is.", show_default=False)
+    ] = None,
     *,
     patient_prefix: Annotated[bool, typer.Option("--patient-prefix", help="Make scan ids <patient>_<file name>.")] = False,
 ) -> None:
-    """Write a manifest of a folder of scans.
+    """Write a manifest of a folder of scans, or of the CT series in a DICOM export.
 
     Example: ren-features manifest scans -o cohort.csv --masks lobes --mask-scheme lungmask --labels labels.csv
     """
-    from ren_features.manifest import write_manifest
+    from ren_features.manifest import Dicom, write_manifest
 
-    written = write_manifest(folder, output, masks=masks, mask_scheme=mask_scheme, labels=labels, patient_prefix=patient_prefix)
+    dicom = Dicom(id_key, pick, mapping, links) if any((id_key, pick, mapping, links)) else None
+    written = write_manifest(
+        folder, output, masks=masks, mask_scheme=mask_scheme, labels=labels, patient_prefix=patient_prefix, dicom=dicom
+    )
     for note in written.notes:
         typer.echo(f"note: {note}", err=True)
     typer.echo(f"{output}: {len(written.cohort.scans)} scans of {len(written.cohort.patients)} patients")
@@ -43,18 +64,26 @@ def validate(
     cohort: Annotated[Path, typer.Argument(help="The manifest: CSV or Parquet.", show_default=False)],
     spec: SpecFile = None,
     regions: RegionsFile = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Most processes.", show_default="cores")] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Folder of lungmask's weights, with --segment.", show_default=False)
+    ] = None,
+    *,
+    segment: Annotated[bool, typer.Option("--segment", help="Scans without a mask will be segmented.")] = False,
 ) -> None:
-    """List every problem of a manifest and its files; nothing is computed.
+    """List every problem of a manifest and of its files' headers; nothing is computed.
 
-    Exit status 1: scans lack files or a label scheme; 2: the manifest itself is wrong.
+    Exit status 1: scans would fail; 2: the manifest itself is wrong.
 
     Example: ren-features validate cohort.csv
     """
     from ren_features.cohort import read_cohort
+    from ren_features.cores import available_cores
+    from ren_features.validation import problems_of
 
     settings = read_settings(spec, regions)
     found = read_cohort(cohort)
-    problems = found.problems(settings.regions)
+    problems = list(problems_of(found, settings.regions, segment=segment, weights=weights, jobs=jobs or available_cores()))
     for problem in problems:
         typer.echo(problem)
     labels = "".join(f", {len(values)} labelled for {task}" for task, values in found.labels.items())

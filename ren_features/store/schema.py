@@ -10,6 +10,7 @@ import duckdb
 
 import data_catalog
 from ren_features.errors import StoreError
+from ren_features.quality import WHOLE_SCAN
 
 MIGRATIONS = files(__package__).joinpath("migrations")
 """Scripts `0002.sql`, `0003.sql`, ... : each brings a store of the version before to its own number."""
@@ -76,10 +77,14 @@ def create_views(connection: duckdb.DuckDBPyConnection) -> None:
     labels = "".join(f""", any_value(value) FILTER (task = '{task}') AS "label_{task}" """ for task in tasks)
     connection.execute(f"""
         CREATE OR REPLACE VIEW lobe_features AS
-        WITH known AS (SELECT scan_id{labels} FROM labels GROUP BY scan_id)
+        WITH known AS (SELECT scan_id{labels} FROM labels GROUP BY scan_id),
+             doubted AS (SELECT DISTINCT scan_id, region, spec_id FROM quality WHERE severity <> 'info')
         SELECT patient_id, scan_id, region, scan_date, attributes, known.* EXCLUDE (scan_id),
+               inputs.kernel, inputs.slice_thickness_mm, inputs.kvp, inputs.vendor, inputs.model,
+               NOT EXISTS (FROM doubted d WHERE d.scan_id = radiomics.scan_id AND d.spec_id = radiomics.spec_id
+                           AND d.region IN (radiomics.region, '{WHOLE_SCAN}')) AS quality_ok,
                radiomics.* EXCLUDE (patient_id, scan_id, region, spec_id, run_id)
-        FROM radiomics JOIN scans USING (patient_id, scan_id) LEFT JOIN known USING (scan_id)
+        FROM radiomics JOIN scans USING (patient_id, scan_id) JOIN inputs USING (scan_id, spec_id) LEFT JOIN known USING (scan_id)
         WHERE spec_id IN (FROM latest_spec)
     """)
 

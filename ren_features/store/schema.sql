@@ -83,6 +83,11 @@ CREATE TABLE inputs (
     original_spacing_mm DOUBLE[3] NOT NULL,
     analysed_size INTEGER[3] NOT NULL,
     analysed_spacing_mm DOUBLE[3] NOT NULL,
+    kernel VARCHAR,
+    slice_thickness_mm DOUBLE,
+    kvp DOUBLE,
+    vendor VARCHAR,
+    model VARCHAR,
     PRIMARY KEY (scan_id, spec_id)
 );
 
@@ -111,6 +116,14 @@ CREATE TABLE quality (
     value DOUBLE,
     message VARCHAR NOT NULL,
     PRIMARY KEY (scan_id, region, spec_id, rule)
+);
+
+CREATE TABLE histograms (
+    scan_id VARCHAR NOT NULL,
+    region VARCHAR NOT NULL,
+    spec_id VARCHAR NOT NULL,
+    counts BIGINT[] NOT NULL,
+    PRIMARY KEY (scan_id, region, spec_id)
 );
 
 CREATE TABLE radiomics (

@@ -14,6 +14,7 @@ from ren_features.errors import CohortError, StoreError
 from ren_features.fingerprint import FileHash, Fingerprint
 from ren_features.outcome import Measurement, Outcome
 from ren_features.provenance import Run
+from ren_features.quality import RULES, WHOLE_SCAN
 from ren_features.regions import RegionSet
 from ren_features.scan import Scan
 from ren_features.spec import ExtractionSpec
@@ -23,6 +24,9 @@ from ren_features.store.schema import create_views
 Row = dict[str, Any]
 
 BATCH = 500
+
+TECHNICAL_TAGS = ("kernel", "slice_thickness_mm", "kvp", "vendor", "model")
+"""All that a store keeps of DICOM headers."""
 
 
 def write_run(connection: Connection, run: Run, spec: ExtractionSpec) -> None:
@@ -108,9 +112,10 @@ def write_outcome(connection: Connection, outcome: Outcome, spec_id: str, run_id
         write_hashes(connection, outcome.files)
         _delete(connection, key, "failures")
         if outcome.measurement or _replaced(connection, outcome, key):
-            _delete(connection, key, "radiomics", "quality", "inputs")
+            _delete(connection, key, "radiomics", "histograms", "quality", "inputs")
         if outcome.measurement:
             _write_measurement(connection, outcome, outcome.measurement, key, run_id)
+        _mark_duplicates(connection, spec_id)
         if outcome.failure:
             facts = {**asdict(outcome.failure), **asdict(outcome.fingerprint), "run_id": run_id, "failed_at": _now()}
             _insert(connection, "failures", [key | facts])
@@ -157,13 +162,30 @@ def _write_measurement(connection: Connection, outcome: Outcome, measurement: Me
             for row in measurement.rows
         ],
     )
+    _insert(connection, "histograms", [{**key, "region": row.region, "counts": list(row.histogram)} for row in measurement.rows])
     _insert(connection, "quality", [key | asdict(finding) for finding in measurement.findings])
     grids = {
         f"{grid}_{name}": value
         for grid in ("original", "analysed")
         for name, value in (("size", getattr(measurement, grid).size), ("spacing_mm", getattr(measurement, grid).spacing_mm))
     }
-    _insert(connection, "inputs", [{**key, **asdict(outcome.fingerprint), **grids, "run_id": run_id, "mask_source": "manifest"}])
+    told = {name: getattr(measurement.acquisition, name) for name in TECHNICAL_TAGS}
+    facts = {**asdict(outcome.fingerprint), **grids, **told, "run_id": run_id, "mask_source": measurement.mask_source}
+    _insert(connection, "inputs", [key | facts])
+
+
+def _mark_duplicates(connection: Connection, spec_id: str) -> None:
+    """A finding for every scan whose image is stored under another id too; both change when either is measured anew."""
+    rule = RULES["duplicate_image"]
+    _delete(connection, {"spec_id": spec_id, "rule": rule.name}, "quality")
+    connection.execute(
+        """INSERT INTO quality (scan_id, region, spec_id, rule, severity, value, message)
+        SELECT i.scan_id, $region, i.spec_id, $rule, $severity, count(*),
+               'same image as ' || string_agg(o.scan_id, ', ' ORDER BY o.scan_id)
+        FROM inputs i JOIN inputs o USING (spec_id, image_sha256)
+        WHERE i.scan_id <> o.scan_id AND i.spec_id = $spec_id GROUP BY i.scan_id, i.spec_id""",
+        {"region": WHOLE_SCAN, "rule": rule.name, "severity": rule.severity, "spec_id": spec_id},
+    )
 
 
 def _write_regions(connection: Connection, regions: RegionSet) -> None:

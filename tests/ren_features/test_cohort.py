@@ -8,7 +8,6 @@ import pytest
 
 from ren_features.cohort import Cohort, read_cohort
 from ren_features.errors import CohortError
-from ren_features.regions import REN_REGIONS
 from ren_features.scan import Scan
 
 GOOD = {"patient_id": "p1", "scan_id": "s1", "image": "ct.nii.gz"}
@@ -171,14 +170,3 @@ def test_missing_files_are_listed_with_the_other_problems(write_manifest):
     found = problems(write_manifest({"scan_date": "never"}, {"scan_id": "s2", "image": "none.nii"}))
     assert len(found) == 2
     assert "row 2 (scan s2): image" in found[1]
-
-
-def test_problems_of_files_and_schemes_are_told_by_scan(write_manifest):
-    path = write_manifest(
-        {}, {"scan_id": "s2", "image": "none.nii"}, {"scan_id": "s3", "mask": ""}, {"scan_id": "s4", "mask_scheme": ""}
-    )
-    found = read_cohort(path).problems(REN_REGIONS)
-    assert [problem.split(": ")[0] for problem in found] == ["scan s2", "scan s3", "scan s4"]
-    assert "none.nii: expected a file, found none" in found[0]
-    assert "expected a lobe mask, got none" in found[1]
-    assert "expected a mask_scheme" in found[2]

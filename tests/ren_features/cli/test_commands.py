@@ -220,7 +220,8 @@ def test_status_shows_cohort_specs_failures_and_runs(ren, store):
         "fast",
         "Failures",
         "none.nii: expected an image file",
-        "Findings: none",
+        "Findings",
+        "slice_thickness",
         "finished",
     ):
         assert text in printed

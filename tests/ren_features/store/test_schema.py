@@ -173,3 +173,16 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(path, migrations):
         assert connection.sql("FROM schema_version").fetchall() == [(schema_version(),)]
         assert connection.sql("FROM labels").fetchall() == []
         assert "kernel" not in [column[0] for column in connection.sql("DESCRIBE scans").fetchall()]
+
+
+def test_a_store_of_the_first_version_is_opened(path):
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("DROP TABLE histograms")
+        connection.execute("DROP VIEW lobe_features")
+        for column in ("kernel", "slice_thickness_mm", "kvp", "vendor", "model"):
+            connection.execute(f"ALTER TABLE inputs DROP COLUMN {column}")
+        connection.execute("UPDATE schema_version SET version = 1")
+    with FeatureStore(path) as store:
+        assert store.sql("FROM schema_version").item() == schema_version()
+        assert store.sql("FROM histograms").is_empty()
+        assert "quality_ok" in store.sql("FROM lobe_features").columns

@@ -6,8 +6,6 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
-from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from ren_features import FeatureStore, build
 from ren_features.errors import GeometryError, VolumeError
@@ -15,44 +13,13 @@ from ren_features.fingerprint import hash_file
 from ren_features.image_file import read_image, to_itk
 from ren_features.synthetic import chest_phantom
 from ren_features.volume import Volume
+from tests.ren_features.dicom.files import write_series
 
 
 @pytest.fixture(scope="module")
 def chest():
     image, _ = chest_phantom(1, size=(9, 16, 20))
     return Volume(image.voxels, (2.5, 0.8, 0.7), (-50.0, 20.0, -300.5))
-
-
-def write_series(folder, volume, *, slope=1.0, intercept=-1024.0, positions=None, **tags):
-    """One file a slice, named in no order; `positions` in place of those of the volume, None for a missing slice."""
-    folder.mkdir(parents=True, exist_ok=True)
-    series, rng = generate_uid(), np.random.default_rng(0)
-    names = rng.permutation(len(volume.voxels))
-    axes = volume.axes
-    for index, slice_hu in enumerate(volume.voxels):
-        position = volume.position_mm((index, 0, 0)) if positions is None else positions[index]
-        if position is None:
-            continue
-        meta = FileMetaDataset()
-        meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = CTImageStorage, generate_uid()
-        meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        path = folder / f"IM{names[index]:04d}"
-        file = FileDataset(str(path), {}, file_meta=meta, preamble=bytes(128))
-        file.SOPClassUID, file.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
-        file.Modality, file.SeriesInstanceUID, file.ImageType = "CT", series, ["ORIGINAL", "PRIMARY", "AXIAL"]
-        file.SeriesDescription, file.ConvolutionKernel, file.SliceThickness = "THORAX", "B31f", 2.5
-        file.ImagePositionPatient = [round(float(value), 6) for value in position]
-        file.ImageOrientationPatient = [*axes[:, 0].tolist(), *axes[:, 1].tolist()]
-        file.PixelSpacing = [volume.spacing_mm[1], volume.spacing_mm[2]]
-        file.Rows, file.Columns = slice_hu.shape
-        file.SamplesPerPixel, file.PhotometricInterpretation, file.PixelRepresentation = 1, "MONOCHROME2", 1
-        file.BitsAllocated, file.BitsStored, file.HighBit = 16, 16, 15
-        file.RescaleSlope, file.RescaleIntercept = slope, intercept
-        file.PixelData = np.rint((slice_hu - intercept) / slope).astype("<i2").tobytes()
-        for name, value in tags.items():
-            setattr(file, name, value)
-        pydicom.dcmwrite(path, file)
-    return folder
 
 
 def test_slices_come_back_in_order_as_hu(tmp_path, chest):
@@ -94,14 +61,17 @@ def test_several_series_are_listed(tmp_path, chest):
     with pytest.raises(VolumeError, match="expected one CT series, got 2") as refused:
         read_image(folder)
     for kernel in ("B31f", "B70f"):
-        assert f"CT 'THORAX', {kernel}, 9 slices of 2.5 mm, series 1.2." in str(refused.value)
+        assert f"CT, {kernel}, 9 slices of 2.5 mm, 'THORAX', series_uid 1.2." in str(refused.value)
+        assert f"CT, {kernel}, 9 slices of 2.5 mm" in refused.value.to_keep
+    assert "THORAX" not in refused.value.to_keep
+    assert "series_uid 1" not in refused.value.to_keep
 
 
 def test_a_folder_without_a_ct_is_refused(tmp_path, chest):
     (tmp_path / "empty").mkdir()
     with pytest.raises(VolumeError, match="expected one CT series, got 0"):
         read_image(tmp_path / "empty")
-    with pytest.raises(VolumeError, match=r"(?s)expected one CT series, got 0.*MR 'THORAX'"):
+    with pytest.raises(VolumeError, match=r"(?s)expected one CT series, got 0 among 1 series.*MR, B31f, 9 slices"):
         read_image(write_series(tmp_path / "mr", chest, Modality="MR"))
 
 

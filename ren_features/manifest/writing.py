@@ -1,9 +1,8 @@
-"""Writing a manifest for a folder of scans, so that nobody has to write a script for it."""
+"""One manifest, of whatever a folder holds, with the labels of another table."""
 
 from __future__ import annotations
 
-import os
-from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,9 @@ import polars as pl
 
 from ren_features.cohort import LABEL_PREFIX, Cohort, read_cohort, read_table
 from ren_features.errors import CohortError
-from ren_features.image_path import IMAGE_SUFFIXES
+from ren_features.manifest.export import Dicom, rows_of_export
+from ren_features.manifest.rows import note
+from ren_features.manifest.tree import images_of, rows_of_tree
 from ren_features.regions import LABEL_SCHEMES
 
 JOIN_KEYS = ("scan_id", "patient_id")
@@ -33,90 +34,55 @@ def write_manifest(
     mask_scheme: str | None = None,
     labels: Path | None = None,
     patient_prefix: bool = False,
+    dicom: Dicom | None = None,
 ) -> Written:
-    """Write one row for each image of a folder tree `<patient>/<scan>.nii.gz` (also .nii, .nrrd, .mha, .mhd).
+    """Write one row for each image of a folder tree `<patient>/<scan>.nii.gz`, or each usable CT series of a PACS export.
 
     Parameters
     ----------
     folder : Path
-        The scan's file name is its `scan_id`.
+        Of a tree (.nii.gz, .nii, .nrrd, .mha, .mhd), the file name is the `scan_id`; an export may have any nesting and any
+        file names.
     output : Path
         CSV file; paths in it are relative to it.
     masks : Path, optional
-        Folder tree of masks with the same patients and file names, of any of these formats.
+        Folder tree of masks with the same patients and file names, of any of these formats; for an export, a folder with
+        DICOM SEG or RTSTRUCT files.
     mask_scheme : str, optional
-        Label scheme of all masks.
+        Label scheme of all masks of a tree.
     patient_prefix : bool
         Whether scan ids are `<patient>_<file name>`: needed where patients use the same file names.
     labels : Path, optional
-        CSV or Parquet with `scan_id` or `patient_id`; its other columns are joined to the scans.
+        CSV or Parquet with `scan_id` or `patient_id`; its other columns are joined to the scans. For an export, patients may
+        stand there under their own ids.
+    dicom : Dicom, optional
+        Makes it an export; without it, an export is what has no such tree.
 
     Raises
     ------
     CohortError
         With every problem; then nothing is written.
     """
-    images = _images(folder)
-    if not images:
-        raise CohortError(f"{folder}: expected images <patient>/<scan> of type {', '.join(IMAGE_SUFFIXES)}, found none")
     if mask_scheme and mask_scheme not in LABEL_SCHEMES:
         raise CohortError(f"mask scheme: expected one of {', '.join(LABEL_SCHEMES)}, got {mask_scheme}")
     if output.suffix == ".parquet" or (labels and labels.exists() and output.exists() and output.samefile(labels)):
         raise CohortError(f"{output}: expected the name of a CSV file that is not the labels table")
-    repeated = sorted(name for name, count in Counter(name for _, name in images).items() if count > 1)
-    if repeated and not patient_prefix:
-        raise CohortError(
-            f"{folder}: expected each file name once, got {', '.join(repeated[:5])} for several patients: use --patient-prefix"
-        )
-    rows = [
-        {"patient_id": patient, "scan_id": f"{patient}_{name}" if patient_prefix else name, "image": _relative(path, output)}
-        for (patient, name), path in images.items()
-    ]
-    notes: list[str] = []
-    if masks:
-        found = _images(masks)
-        for row, key in zip(rows, images, strict=True):
-            row["mask"] = _relative(found[key], output) if key in found else ""
-            row["mask_scheme"] = (mask_scheme or "") if key in found else ""
-        notes += _missing("scans have no mask", [row["scan_id"] for row in rows if not row["mask"]])
-        notes += _missing("masks belong to no scan", [f"{patient}/{name}" for patient, name in found.keys() - images.keys()])
-        if not mask_scheme:
-            notes.append(f"mask_scheme is empty: REN's regions need one of {', '.join(LABEL_SCHEMES)}")
-    table = pl.DataFrame(rows)
+    if tree := ({} if dicom else images_of(folder)):
+        found = rows_of_tree(tree, output, masks, mask_scheme, patient_prefix=patient_prefix)
+    else:
+        found = rows_of_export(folder, output, masks, dicom or Dicom())
+    table, notes = pl.DataFrame(found.rows), found.notes
     if labels:
-        table, unmatched = _join(table, labels)
-        notes += unmatched
+        table, unmatched = _join(table, labels, found.pseudonyms)
+        notes = [*notes, *unmatched]
     return Written(_write_checked(table, output), tuple(notes))
 
 
-def _images(folder: Path) -> dict[tuple[str, str], Path]:
-    """Images two levels down, by patient and file name without suffix."""
-    if not folder.is_dir():
-        raise CohortError(f"{folder}: expected a folder of scans, found none")
-    images: dict[tuple[str, str], Path] = {}
-    for path in sorted(folder.glob("*/*")):
-        suffix = next((suffix for suffix in IMAGE_SUFFIXES if path.name.lower().endswith(suffix)), None)
-        if suffix is None or path.name.startswith("."):
-            continue
-        key = (path.parent.name, path.name[: -len(suffix)])
-        if key in images:
-            raise CohortError(f"{path}: expected one file for each scan, got {images[key].name} too")
-        images[key] = path
-    return images
-
-
-def _relative(path: Path, manifest: Path) -> str:
-    return os.path.relpath(path.resolve(), manifest.resolve().parent)
-
-
-def _missing(what: str, names: list[str]) -> list[str]:
-    shown = ", ".join(sorted(names)[:5]) + (", ..." if len(names) > 5 else "")
-    return [f"{len(names)} {what}: {shown}"] if names else []
-
-
-def _join(table: pl.DataFrame, path: Path) -> tuple[pl.DataFrame, list[str]]:
+def _join(table: pl.DataFrame, path: Path, pseudonyms: Mapping[str, str]) -> tuple[pl.DataFrame, list[str]]:
     """The scans with the columns of the labels table, and a note on rows that match no scan."""
     labels = read_table(path)
+    if "patient_id" in labels.columns:
+        labels = labels.with_columns(pl.col("patient_id").replace(dict(pseudonyms)))
     key = next((name for name in JOIN_KEYS if name in labels.columns), None)
     if key is None:
         raise CohortError(f"{path}: expected a column scan_id or patient_id, got {', '.join(labels.columns)}")
@@ -132,8 +98,8 @@ def _join(table: pl.DataFrame, path: Path) -> tuple[pl.DataFrame, list[str]]:
     known = [name for name in added.columns if name.startswith(LABEL_PREFIX)]
     unlabelled = joined.filter(pl.all_horizontal(pl.col(name).is_null() for name in known))["scan_id"].to_list() if known else []
     return joined, [
-        *_missing("rows of the labels table match no scan", unmatched),
-        *_missing("scans have no label", unlabelled),
+        *note("rows of the labels table match no scan", unmatched),
+        *note("scans have no label", unlabelled),
     ]
 
 

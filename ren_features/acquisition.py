@@ -1,0 +1,24 @@
+"""How a scan was acquired, as far as its DICOM headers tell it: the technical tags that a store keeps, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """Technical tags of a series; None where a header, or a file of another format, does not say.
+
+    Of `contrast_told`, whether a header names a contrast medium, the store keeps no more than the finding that none does.
+    """
+
+    kernel: str | None = None
+    slice_thickness_mm: float | None = None
+    kvp: float | None = None
+    vendor: str | None = None
+    model: str | None = None
+    contrast_told: bool = False
+
+
+UNTOLD = Acquisition()
+"""Of an image that is no DICOM series."""

@@ -1,0 +1,141 @@
+"""What a measured scan shows of its own quality: the values that the rules judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import nan
+
+import numpy as np
+
+from ren_features.extents import Extent, joined
+from ren_features.histogram import Histogram, merged
+from ren_features.pieces import largest_pieces
+from ren_features.preparation import Prepared
+from ren_features.quality import WHOLE_SCAN, Observation
+from ren_features.regions import LUNGMASK, Region, RegionSet
+
+LOBES = frozenset(LUNGMASK.labels)
+
+PADDING_HU = -1500
+"""Nothing in a scanner is darker: such voxels were not scanned."""
+
+AIR_HU = -500
+"""Darker voxels at the sides of an image are air."""
+
+LEAST_AIR = 0.05
+"""Share of air at the sides, below which they do not tell its CT number: an image cropped to the lungs."""
+
+STEP = 4
+"""Every fourth voxel along each axis is enough for a percentile of a whole image."""
+
+
+@dataclass(frozen=True)
+class Examination:
+    """A prepared scan, looked at.
+
+    Attributes
+    ----------
+    scan : Prepared
+    extents : mapping of int to Extent
+        Of the mask's labels on the analysed grid.
+    histograms : mapping of int to Histogram
+        CT numbers by label, on the analysed grid.
+    regions : RegionSet
+    contrast_told : bool
+        Whether the manifest tells the contrast phase.
+    """
+
+    scan: Prepared
+    extents: Mapping[int, Extent]
+    histograms: Mapping[int, Histogram]
+    regions: RegionSet
+    contrast_told: bool
+
+    def observations(self) -> Iterator[Observation]:
+        """Every value that a rule judges."""
+        for region in self.regions.regions:
+            yield self._completeness(region)
+        for region in self._present:
+            yield from self._region(region)
+        for region in self._present:
+            if len(region.members) == 1:
+                yield from self._structure(region)
+        yield from self._scan()
+
+    @cached_property
+    def _present(self) -> list[Region]:
+        return [region for region in self.regions.regions if joined(self.scan.present, self._numbers(region)).voxels]
+
+    def _numbers(self, region: Region) -> list[int]:
+        return [self.scan.scheme.labels[member] for member in sorted(region.members)]
+
+    def _completeness(self, region: Region) -> Observation:
+        """Structures that the mask lacks, as after a lobectomy."""
+        missing = sorted(member for member in region.members if self.scan.scheme.labels[member] not in self.scan.present)
+        absent = len(missing) == len(region.members)
+        rule, what = ("region_absent", "not measured") if absent else ("region_incomplete", "measured without")
+        return Observation(rule, region.name, len(missing), f"no voxel of {', '.join(missing)} in the mask: {what}")
+
+    def _region(self, region: Region) -> Iterator[Observation]:
+        histogram = merged(self.histograms, self._numbers(region))
+        yield Observation("few_voxels", region.name, histogram.voxels)
+        yield Observation("hu_out_of_range", region.name, 100 * histogram.outside)
+        if len(region.members) > 1 or not region.members <= LOBES:  # a single lobe may well be consolidated
+            yield Observation("lung_density", region.name, histogram.mean_hu)
+
+    def _structure(self, region: Region) -> Iterator[Observation]:
+        (label,) = self._numbers(region)
+        extent = self.scan.present[label]
+        ends = zip(extent.box, self.scan.original.size, strict=True)
+        faces = sum((box.start == 0) + (box.stop == length) for box, length in ends)
+        yield Observation("lobe_volume", region.name, self._volume_ml([label]))
+        yield Observation("lobe_share", region.name, 100 * self._volume_ml([label]) / self._lungs_ml)
+        yield Observation("lobe_at_border", region.name, faces)
+        yield Observation("lobe_in_pieces", region.name, 100 * (1 - self._pieces.get(label, 1.0)))
+
+    def _volume_ml(self, labels: list[int]) -> float:
+        return joined(self.scan.present, labels).voxels * self.scan.original.voxel_volume_ml
+
+    @cached_property
+    def _lungs_ml(self) -> float:
+        """Volume of the five lobes; NaN when one is absent, or the regions are others."""
+        labels = [self.scan.scheme.labels[lobe] for lobe in LOBES if lobe in self.scan.scheme.labels]
+        whole = len(labels) == len(LOBES) and all(label in self.scan.present for label in labels)
+        return self._volume_ml(labels) if whole else nan
+
+    @cached_property
+    def _pieces(self) -> dict[int, float]:
+        return largest_pieces(self.scan.mask.voxels, self.extents)
+
+    def _scan(self) -> Iterator[Observation]:
+        hu = self.scan.original.voxels
+        sampled = hu[::STEP, ::STEP, ::STEP]
+        scanned = sampled[sampled > PADDING_HU]
+        thickness_mm = self.scan.acquisition.slice_thickness_mm or max(self.scan.original.spacing_mm)
+        told = self.contrast_told or self.scan.acquisition.contrast_told
+        yield Observation("lungs_swapped", WHOLE_SCAN, self._left_of_right_mm())
+        yield Observation("air_density", WHOLE_SCAN, self._air_hu())
+        yield Observation("darkest_voxels", WHOLE_SCAN, float(np.percentile(scanned, 1)) if scanned.size else nan)
+        yield Observation("slice_thickness", WHOLE_SCAN, thickness_mm)
+        yield Observation("contrast_untold", WHOLE_SCAN, float(not told))
+
+    def _left_of_right_mm(self) -> float:
+        """How far the middle of the left lung lies to the patient's left of the right lung's."""
+        labels = self.scan.scheme.labels
+        left, right = (
+            joined(self.scan.present, (labels[lobe] for lobe in LOBES if lobe in labels and lobe.startswith(side)))
+            for side in "LR"
+        )
+        if not left.voxels or not right.voxels:
+            return nan
+        middles = [(extent.box[2].start + extent.box[2].stop) / 2 for extent in (left, right)]
+        return float(middles[0] - middles[1]) * self.scan.original.spacing_mm[2]
+
+    def _air_hu(self) -> float:
+        """Median of the air at the left, right, front and back sides of the image; NaN where there is hardly any."""
+        hu = self.scan.original.voxels
+        sides = np.concatenate([hu[:, [0, -1], :].ravel(), hu[:, :, [0, -1]].ravel()])
+        air = sides[(sides > PADDING_HU) & (sides < AIR_HU)]
+        return float(np.median(air)) if air.size > LEAST_AIR * sides.size else nan

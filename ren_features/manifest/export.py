@@ -1,0 +1,120 @@
+"""Rows for a PACS export: one for each usable CT series, with pseudonyms in place of ids."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ren_features.errors import CohortError
+from ren_features.image_path import IMAGE_SUFFIXES
+from ren_features.manifest.rows import Row, Rows, note, relative
+from ren_features.pseudonyms import Pseudonyms, secret_file
+
+if TYPE_CHECKING:
+    from ren_features.dicom.export import ScanFound
+
+LINKED = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID")
+"""What the mapping file links pseudonyms to."""
+
+
+@dataclass(frozen=True)
+class Dicom:
+    """How the manifest of an export is made.
+
+    Parameters
+    ----------
+    id_key : Path, optional
+        File with the key of the pseudonyms, made when absent; by default beside the manifest, `<manifest>.key`.
+    pick : str, optional
+        `thinnest`, `largest` or a kernel: one series of each study instead of all.
+    mapping : Path, optional
+        CSV file that links pseudonyms to patients, for the hospital's own use; by default nothing is written.
+    links : Path, optional
+        Folder for links to the series, which the manifest then lists: where the export's own paths tell who a patient is.
+    """
+
+    id_key: Path | None = None
+    pick: str | None = None
+    mapping: Path | None = None
+    links: Path | None = None
+
+
+def rows_of_export(folder: Path, output: Path, masks: Path | None, how: Dicom) -> Rows:
+    """A row for each usable CT series.
+
+    Raises
+    ------
+    CohortError
+        When there is none, or a file that is to be written cannot be.
+    """
+    from ren_features.dicom.export import picked, read_export  # most cohorts have no DICOM, and need not wait for pydicom
+
+    export = read_export(folder, masks)
+    scans = picked(export.scans, how.pick) if how.pick else list(export.scans)
+    if not scans:
+        reasons = "".join(f"\n  {text}" for text in export.notes)
+        got = f"none of {len(export.scans)} has kernel {how.pick}" if export.scans else f"found none{reasons}"
+        raise CohortError(f"{folder}: expected images <patient>/<scan> of type {', '.join(IMAGE_SUFFIXES)}, or CT series; {got}")
+    pseudonyms = Pseudonyms.from_file(how.id_key or output.with_name(f"{output.name}.key"))
+    rows = [_row(scan, pseudonyms, output) for scan in scans]
+    if how.links:
+        for row, scan in zip(rows, scans, strict=True):
+            row["image"] = relative(_linked(how.links / row["scan_id"], scan.folder), output)
+    if how.mapping:
+        _write_mapping(rows, scans, how.mapping)
+    known = {scan.patient: row["patient_id"] for row, scan in zip(rows, scans, strict=True)}
+    return Rows(rows, _notes(rows, scans, export.notes, how), known)
+
+
+def _row(scan: ScanFound, pseudonyms: Pseudonyms, output: Path) -> Row:
+    told = {name: value for name, value in asdict(scan.series.acquisition).items() if name != "contrast_told"}
+    return {
+        "patient_id": pseudonyms.of("patient", scan.patient),
+        "scan_id": pseudonyms.of("scan", scan.series.uid),
+        "study_id": pseudonyms.of("study", scan.told("StudyInstanceUID")),
+        "image": relative(scan.folder, output),
+        "series_uid": scan.series.uid if scan.needs_uid else "",
+        "mask": relative(scan.mask, output) if scan.mask else "",
+        "mask_scheme": "dicom" if scan.mask else "",
+        **{name: "" if value is None else str(value) for name, value in told.items()},
+    }
+
+
+def _linked(link: Path, folder: Path) -> Path:
+    try:
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if link.is_symlink() and link.resolve() != folder.resolve():
+            link.unlink()
+        if not link.is_symlink():
+            link.symlink_to(folder.resolve(), target_is_directory=True)
+    except OSError as error:
+        raise CohortError(f"{link}: expected a place for a link to a series, got {error}") from error
+    return link
+
+
+def _write_mapping(rows: list[Row], scans: list[ScanFound], path: Path) -> None:
+    try:
+        with secret_file(path) as file:
+            writer = csv.writer(file)
+            writer.writerow(["patient_id", "study_id", "scan_id", *LINKED])
+            for row, scan in zip(rows, scans, strict=True):
+                writer.writerow([row["patient_id"], row["study_id"], row["scan_id"], *map(scan.told, LINKED)])
+    except OSError as error:
+        raise CohortError(f"{path}: expected a place for the mapping, got {error}") from error
+
+
+def _notes(rows: list[Row], scans: list[ScanFound], found: tuple[str, ...], how: Dicom) -> list[str]:
+    by_scan = list(zip(rows, scans, strict=True))
+    telling = [] if how.links else [row["scan_id"] for row, scan in by_scan if scan.path_tells]
+    nameless = [row["scan_id"] for row, scan in by_scan if not scan.told("PatientID")]
+    return [
+        *found,
+        *note("scans lie under paths that tell who the patient is, and a store keeps paths; --links DIR avoids that", telling),
+        *note("scans have no patient id: each study of theirs counts as a patient of its own", nameless),
+        *note(
+            "scans have no lobe mask: `ren-features build --segment` makes one",
+            [row["scan_id"] for row in rows if not row["mask"]],
+        ),
+    ]

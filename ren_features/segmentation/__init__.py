@@ -1,0 +1,1 @@
+"""Lobes by lungmask, for scans that come without a mask."""

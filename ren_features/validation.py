@@ -1,0 +1,82 @@
+"""Whether a scan could be measured, as far as headers tell: grids, DICOM series, label schemes. Nothing is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from ren_features.cohort import Cohort
+from ren_features.errors import LabelError, RenError, SegmentationError
+from ren_features.execution import Named, WorkerDiedError, run_tasks
+from ren_features.image_file import read_grid
+from ren_features.image_path import is_dicom
+from ren_features.regions import RegionSet
+from ren_features.scan import Scan
+from ren_features.volume import Volume, check_same_grid
+
+CHECK_SCAN = Named("ren_features.validation:check_scan")
+
+WORTH_A_WORKER = 20
+"""Scans; for fewer, starting another process takes longer than reading their headers."""
+
+
+def problems_of(
+    cohort: Cohort, regions: RegionSet, *, segment: bool = False, weights: Path | None = None, jobs: int = 1
+) -> Iterator[str]:
+    """Why scans would fail, one message each, in the cohort's order.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    regions : RegionSet
+    segment : bool
+        Whether scans without a mask are to get one, so that none is missing.
+    weights : Path, optional
+        Folder of the segmenter's weights.
+    jobs : int
+        Most processes; few scans are read in this one.
+    """
+    if segment and any(scan.mask is None for scan in cohort.scans):
+        yield from _segmenter_problems(weights)
+    jobs = min(jobs, len(cohort.scans) // WORTH_A_WORKER)
+    found: dict[str, list[str]] = {}
+    for scan, result in run_tasks(partial(CHECK_SCAN, regions=regions, segment=segment), cohort.scans, jobs=jobs):
+        found[scan.scan_id] = [f"could not be read: {result}"] if isinstance(result, WorkerDiedError) else result
+    for scan in cohort.scans:
+        yield from (f"scan {scan.scan_id}: {problem}" for problem in found[scan.scan_id])
+
+
+def _segmenter_problems(weights: Path | None) -> Iterator[str]:
+    from ren_features.segmentation.networks import check_networks
+
+    try:
+        check_networks(weights)
+    except SegmentationError as error:
+        yield f"scans without a mask: {error}"
+
+
+def check_scan(scan: Scan, threads: int, *, regions: RegionSet, segment: bool) -> list[str]:  # noqa: ARG001 - a task's signature
+    """Everything that is wrong with one scan."""
+    found = [*scan.missing_files(segment=segment), *scan.scheme_problem(regions)]
+    if not scan.image.exists():
+        return found
+    try:
+        _check_mask(scan, read_grid(scan.image, scan.series_uid).canonical(), regions)
+    except LabelError as error:
+        # An unknown scheme has been told already.
+        found += [] if str(error) in found else [str(error)]
+    except (RenError, OSError) as error:
+        found.append(str(error))
+    return found
+
+
+def _check_mask(scan: Scan, image: Volume, regions: RegionSet) -> None:
+    if scan.mask is None or not scan.mask.exists():
+        return
+    if is_dicom(scan.mask):
+        from ren_features.dicom.segments import check_segments
+
+        check_segments(scan.mask, regions.scheme_for(scan.mask_scheme, where="mask_scheme"))
+    else:
+        check_same_grid(image, read_grid(scan.mask).canonical(), where=f"mask {scan.mask}")
