@@ -50,6 +50,11 @@ def read_segments(path: Path, grid: Volume, scheme: LabelScheme) -> Volume:
     GeometryError
         When a SEG does not lie on the CT's grid, or contours not on its slices.
     """
+    with pydicom.config.disable_value_validation():  # a warning about a value would print it
+        return _read(path, grid, scheme)
+
+
+def _read(path: Path, grid: Volume, scheme: LabelScheme) -> Volume:
     try:
         dataset = pydicom.dcmread(path)
     except (InvalidDicomError, OSError) as error:

@@ -1,13 +1,19 @@
 """The real thorax and the real right lung."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ren_features import ExtractionSpec, FeatureStore, RegionSet, build
-from ren_features.image_file import read_image, read_mask
+from ren_features.image_file import read_ct, read_image, read_lobes, read_mask
 from ren_features.radiomics import extract
+from ren_features.regions import LABEL_SCHEMES, LUNGMASK
+from tests.ren_features.dicom.files import write_rtstruct, write_seg, write_series
 
 pytestmark = pytest.mark.real
+
+LOBES = {label: lobe for lobe, label in LUNGMASK.labels.items()}
 
 
 def test_the_thorax_has_plausible_lungs(real_ct, tmp_path):
@@ -41,3 +47,43 @@ def test_extract_takes_arrays_as_they_are(real_ct):
     )
     found = extract(image.voxels, mask.voxels, image.spacing_mm, spec=ExtractionSpec(features=("firstorder",)))
     assert found["LLL"]["original_firstorder_Mean"] == pytest.approx(np.mean(image.voxels[mask.voxels == 2]))
+
+
+@pytest.fixture(scope="module")
+def thorax_as_dicom(real_ct, tmp_path_factory):
+    """The thorax and its lobes as a hospital would have them: a series with a localiser and a second series beside it."""
+    folder, real = tmp_path_factory.mktemp("dicom"), real_ct / "copdgene_10002K"
+    image, mask = read_image(real / "ct.nrrd"), read_mask(real / "lobes.nii.gz")
+    write_series(folder / "ct", image, slope=0.5, SeriesInstanceUID="1.2.3.4")
+    write_seg(folder / "seg.dcm", folder / "ct", mask.voxels, LOBES)
+    write_rtstruct(folder / "rt.dcm", folder / "ct", mask, LOBES)
+    write_series(folder / "ct", replace(image, voxels=image.voxels[:1]), ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    write_series(folder / "ct", replace(image, voxels=image.voxels[::-1]), ConvolutionKernel="B70f")
+    columns = "patient_id,scan_id,image,series_uid,mask,mask_scheme"
+    rows = [f"p,nrrd,{real}/ct.nrrd,,{real}/lobes.nii.gz,lungmask"]
+    rows += [f"p,{kind},ct,1.2.3.4,{kind}.dcm,dicom" for kind in ("seg", "rt")]
+    (folder / "cohort.csv").write_text("\n".join([columns, *rows]))
+    return folder
+
+
+def test_the_thorax_as_dicom_has_the_values_of_its_nrrd(thorax_as_dicom):
+    store_path = thorax_as_dicom / "ren.duckdb"
+    assert not build(thorax_as_dicom / "cohort.csv", store_path, jobs=0).failed
+    with FeatureStore(store_path) as store:
+        values = {
+            scan: store.sql("SELECT region, COLUMNS('original_.*') FROM radiomics WHERE scan_id = ? ORDER BY region", [scan])
+            for scan in ("nrrd", "seg", "rt")
+        }
+        volumes = store.sql("PIVOT (SELECT scan_id, region, volume_ml FROM radiomics) ON scan_id USING any_value(volume_ml)")
+    expected, of_seg = (values[scan].drop("region").to_numpy() for scan in ("nrrd", "seg"))
+    assert expected.shape == (7, 107)
+    np.testing.assert_allclose(of_seg, expected, rtol=1e-6)
+    np.testing.assert_allclose(volumes["rt"], volumes["nrrd"], rtol=0.02)
+
+
+def test_segments_of_the_thorax_are_its_lobes(thorax_as_dicom, real_ct):
+    grid = read_ct(thorax_as_dicom / "ct", "1.2.3.4").volume.canonical()
+    lobes = read_mask(real_ct / "copdgene_10002K" / "lobes.nii.gz").canonical().voxels
+    for kind in ("seg", "rt"):
+        read = read_lobes(thorax_as_dicom / f"{kind}.dcm", grid, LABEL_SCHEMES["dicom"])
+        np.testing.assert_array_equal(read.voxels, lobes)

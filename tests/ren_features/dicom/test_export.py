@@ -1,0 +1,178 @@
+"""A PACS export becomes a manifest under pseudonyms, and nothing that names a patient gets anywhere."""
+
+import csv
+import re
+import stat
+
+import numpy as np
+import polars as pl
+import pytest
+from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
+
+from ren_features.cohort import read_cohort
+from ren_features.errors import CohortError
+from ren_features.manifest import Dicom, write_manifest
+from ren_features.synthetic import chest_phantom
+from ren_features.volume import Volume
+from tests.ren_features.dicom.files import PERSON, write_rtstruct, write_seg, write_series
+
+NAMES = {1: "LUL", 2: "LLL", 3: "RUL", 4: "RML", 5: "RLL"}
+
+
+@pytest.fixture(scope="module")
+def chest():
+    image, mask = chest_phantom(2, size=(16, 20, 24))
+    return Volume(image.voxels, (4.0, 4.5, 4.5)), Volume(mask.voxels, (4.0, 4.5, 4.5))
+
+
+@pytest.fixture
+def export(tmp_path, chest):
+    """Two studies of one patient and one of another, with what lies around in an export."""
+    image, mask = chest
+    thin = Volume(np.repeat(image.voxels, 2, axis=0), (2.0, 4.5, 4.5))
+    biopsy = Volume(image.voxels[:6], (1.0, 4.5, 4.5))
+    first, second, third = (generate_uid() for _ in range(3))
+    root = tmp_path / "export"
+    one = {**PERSON, "StudyInstanceUID": first}
+    soft = write_series(root / "A" / "1", image, **one, SliceThickness=4)
+    write_series(root / "A" / "2", thin, **one, SliceThickness=2, ConvolutionKernel=["B70f", "3"])
+    write_series(root / "A" / "3", biopsy, **one, SliceThickness=1)
+    write_series(
+        root / "A" / "0", Volume(image.voxels[:1], image.spacing_mm), **one, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]
+    )
+    write_series(root / "A" / "4", image, **one, SOPClassUID=SecondaryCaptureImageStorage)
+    write_seg(root / "A" / "lobes", soft, mask.voxels, NAMES)
+    write_seg(root / "A" / "nodule", soft, mask.voxels, {1: "nodule"})
+    write_series(root / "flat", image, **{**PERSON, "StudyInstanceUID": second})
+    write_series(root / "flat", image, **{**PERSON, "PatientID": "OTHER", "StudyInstanceUID": third, "ConvolutionKernel": "FC52"})
+    (root / "DICOMDIR.txt").write_text("a list")
+    return root
+
+
+def rows(path):
+    return pl.read_csv(path).sort("study_id", "slice_thickness_mm").to_dicts()
+
+
+def test_every_usable_series_is_a_row_under_pseudonyms(tmp_path, export):
+    written = write_manifest(export, tmp_path / "cohort.csv")
+    found = rows(tmp_path / "cohort.csv")
+    assert len(found) == 5
+    assert len({row["patient_id"] for row in found}) == 2
+    assert len({row["study_id"] for row in found}) == 3
+    for row in found:
+        for kind in ("patient", "scan", "study"):
+            assert re.fullmatch(rf"{kind[0].upper()}[0-9a-f]{{12}}", row[f"{kind}_id"])
+        assert bool(row["series_uid"]) == (row["image"] == "export/flat")
+        assert (row["mask"], row["mask_scheme"]) == (("export/A/lobes", "dicom") if row["image"] == "export/A/1" else ("", ""))
+    assert {(row["kernel"], row["kvp"], row["vendor"], row["model"]) for row in found} == {
+        (kernel, 120.0, "SIEMENS", "Sensation 64") for kernel in ("B31f", "B70f 3", "FC52")
+    }
+    assert any("2 series are localisers, screen shots or no CT" in note for note in written.notes)
+    assert not read_cohort(tmp_path / "cohort.csv").scans[0].series_uid
+
+
+def test_pseudonyms_come_from_a_key_that_is_made_once(tmp_path, export):
+    for name in ("a.csv", "b.csv"):
+        write_manifest(export, tmp_path / name, dicom=Dicom(id_key=tmp_path / "key"))
+    write_manifest(export, tmp_path / "c.csv")
+    assert rows(tmp_path / "a.csv") == rows(tmp_path / "b.csv")
+    assert {row["patient_id"] for row in rows(tmp_path / "a.csv")}.isdisjoint(
+        row["patient_id"] for row in rows(tmp_path / "c.csv")
+    )
+    for key in (tmp_path / "key", tmp_path / "c.csv.key"):
+        assert stat.S_IMODE(key.stat().st_mode) == 0o600
+        assert re.fullmatch(r"[0-9a-f]{64}\n", key.read_text())
+
+
+@pytest.mark.parametrize("content", ["", "secret", "ab" * 31])
+def test_a_file_that_is_no_key_is_refused(tmp_path, export, content):
+    (tmp_path / "key").write_text(content)
+    with pytest.raises(CohortError, match=r"key: expected a key of 64 hexadecimal digits"):
+        write_manifest(export, tmp_path / "c.csv", dicom=Dicom(id_key=tmp_path / "key"))
+    assert (tmp_path / "key").read_text() == content
+
+
+@pytest.mark.parametrize(
+    ("pick", "images"),
+    [
+        ("thinnest", ["export/A/2", "export/flat", "export/flat"]),
+        ("largest", ["export/A/2", "export/flat", "export/flat"]),
+        ("b70F", ["export/A/2"]),
+        ("FC52", ["export/flat"]),
+        ("B31f", ["export/A/1", "export/flat"]),
+    ],
+)
+def test_one_series_of_each_study_is_picked(tmp_path, export, pick, images):
+    write_manifest(export, tmp_path / "cohort.csv", dicom=Dicom(pick=pick))
+    assert sorted(row["image"] for row in rows(tmp_path / "cohort.csv")) == images
+
+
+def test_a_kernel_that_no_series_has_is_refused(tmp_path, export):
+    with pytest.raises(CohortError, match="none of 5 has kernel B80f"):
+        write_manifest(export, tmp_path / "cohort.csv", dicom=Dicom(pick="B80f"))
+
+
+def test_series_that_cannot_be_measured_are_left_out_with_the_reason(tmp_path, export):
+    sorted((export / "A" / "2").iterdir())[10].unlink()
+    written = write_manifest(export, tmp_path / "cohort.csv")
+    assert len(written.cohort.scans) == 4
+    assert any(note.startswith("left out: ") and "1 slices missing" in note for note in written.notes)
+
+
+def test_of_two_masks_none_is_taken(tmp_path, export, chest):
+    write_rtstruct(export / "A" / "more", export / "A" / "1", chest[1], NAMES)
+    written = write_manifest(export, tmp_path / "cohort.csv")
+    assert not any(scan.mask for scan in written.cohort.scans)
+    assert any(note.startswith("no mask taken of several") for note in written.notes)
+
+
+def test_masks_may_lie_in_a_folder_of_their_own(tmp_path, export):
+    (tmp_path / "masks").mkdir()
+    (export / "A" / "lobes").rename(tmp_path / "masks" / "x")
+    for masks in (tmp_path / "masks", tmp_path):
+        write_manifest(export, tmp_path / "cohort.csv", masks=masks)
+        assert [scan.mask.name for scan in read_cohort(tmp_path / "cohort.csv").scans if scan.mask] == ["x"]
+
+
+def test_labels_may_name_patients_by_their_own_ids(tmp_path, export):
+    (tmp_path / "labels.csv").write_text(f"patient_id,label_ILD\n{PERSON['PatientID']},1\nOTHER,0\n")
+    written = write_manifest(export, tmp_path / "cohort.csv", labels=tmp_path / "labels.csv")
+    assert sorted(written.cohort.labels["ILD"].values()) == [0, 1, 1, 1, 1]
+    assert PERSON["PatientID"] not in (tmp_path / "cohort.csv").read_text()
+
+
+def test_the_mapping_is_written_on_request_alone(tmp_path, export):
+    write_manifest(export, tmp_path / "cohort.csv", dicom=Dicom(mapping=tmp_path / "mapping.csv"))
+    assert stat.S_IMODE((tmp_path / "mapping.csv").stat().st_mode) == 0o600
+    with (tmp_path / "mapping.csv").open() as file:
+        linked = {row["patient_id"]: row["PatientID"] for row in csv.DictReader(file)}
+    assert sorted(linked.values()) == ["HOSP4711", "OTHER"]
+    assert set(linked) == {row["patient_id"] for row in rows(tmp_path / "cohort.csv")}
+
+
+def test_paths_that_tell_who_a_patient_is_are_noted_and_links_avoid_them(tmp_path, export):
+    (export / "A").rename(export / "Mustermann_Erika")
+    written = write_manifest(export, tmp_path / "cohort.csv")
+    assert any("3 scans lie under paths that tell who the patient is" in note for note in written.notes)
+    for _ in range(2):
+        written = write_manifest(export, tmp_path / "linked.csv", dicom=Dicom(links=tmp_path / "links"))
+    assert not any("paths that tell" in note for note in written.notes)
+    assert {scan.image.parent.name for scan in written.cohort.scans} == {"links"}
+    assert all(scan.image.is_dir() for scan in written.cohort.scans)
+
+
+def test_a_study_without_patient_id_is_a_patient_of_its_own(tmp_path, chest):
+    for study in "ab":
+        write_series(tmp_path / "x" / study, chest[0])
+    written = write_manifest(tmp_path / "x", tmp_path / "cohort.csv")
+    assert len(written.cohort.patients) == 2
+    assert any("2 scans have no patient id" in note for note in written.notes)
+
+
+def test_a_folder_without_scans_is_refused(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(CohortError, match=r"empty: expected images <patient>/<scan> of type .*, or CT series; found none"):
+        write_manifest(tmp_path / "empty", tmp_path / "cohort.csv")
+    with pytest.raises(CohortError, match="nowhere: expected a folder, found none"):
+        write_manifest(tmp_path / "nowhere", tmp_path / "cohort.csv", dicom=Dicom(pick="largest"))
+    assert not list(tmp_path.glob("cohort*"))

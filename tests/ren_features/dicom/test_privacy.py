@@ -1,0 +1,91 @@
+"""Names, birth dates and accession numbers of DICOM headers are planted, and looked for in everything that comes out."""
+
+import subprocess
+from dataclasses import replace
+
+import duckdb
+import pytest
+
+from ren_features.synthetic import chest_phantom
+from tests.conftest import COMMAND
+from tests.ren_features.dicom.files import PERSON, write_rtstruct, write_seg, write_series
+
+NAMES = {1: "LUL", 2: "LLL", 3: "RUL", 4: "RML", 5: "RLL"}
+
+PLANTED = ("MUSTERMANN", "ERIKA", "HOSP4711", "19450518", "ACC998877", "EISENBARTH", "CHARITABLE", "STU31337", "GEHEIM")
+
+
+@pytest.fixture
+def export(tmp_path):
+    """Series with planted tags, also where an operator may write freely, and faults whose errors could tell of them."""
+    image, mask = (replace(volume, spacing_mm=(6.0, 6.0, 6.0)) for volume in chest_phantom(2, size=(16, 20, 24)))
+    person = {**PERSON, "SeriesDescription": "THORAX GEHEIM MUSTERMANN", "StudyDescription": "GEHEIM", "ImageComments": "GEHEIM"}
+    root = tmp_path / "export"
+    sound = write_series(root / "sound", image, **person, PatientAddress="GEHEIM")
+    write_seg(root / "seg", sound, mask.voxels, NAMES | {9: "GEHEIM of MUSTERMANN"})
+    contoured = write_series(root / "contoured", image, **person)
+    write_rtstruct(root / "rtstruct", contoured, mask, NAMES)
+    write_series(root / "two", image, **person)
+    write_series(root / "two", image, **person)
+    broken = write_series(root / "broken", image, **person)
+    sorted(broken.iterdir())[7].unlink()
+    shapeless = write_series(root / "shapeless", image, **person)
+    write_seg(root / "shapeless.dcm", shapeless, mask.voxels, {1: "GEHEIM", 2: "MUSTERMANN"})
+    return root
+
+
+def run(*arguments, expect):
+    done = subprocess.run([COMMAND, *map(str, arguments)], capture_output=True, text=True, check=False)
+    assert done.returncode == expect, done.stderr
+    return done.stdout + done.stderr
+
+
+def planted_in(content):
+    text = (content if isinstance(content, bytes) else content.encode()).lower()
+    return [word for word in PLANTED if word.lower().encode() in text]
+
+
+def contents(store):
+    """Every table of a store as text; in the file, columns are compressed."""
+    with duckdb.connect(str(store), read_only=True) as connection:
+        tables = [name for (name,) in connection.sql("SELECT table_name FROM information_schema.tables").fetchall()]
+        return {name: str(connection.sql(f"FROM {name}").fetchall()) for name in tables}
+
+
+def test_nothing_that_names_a_patient_gets_into_store_logs_report_or_exports(tmp_path, export):
+    store, manifest = tmp_path / "ren.duckdb", tmp_path / "cohort.csv"
+    run("manifest", export, "-o", manifest, expect=0)
+    by_hand = [
+        "by_hand,several,export/two,export/seg,dicom",
+        "by_hand,broken,export/broken,export/seg,dicom",
+        "by_hand,shapeless,export/shapeless,export/shapeless.dcm,dicom",
+    ]
+    (tmp_path / "more.csv").write_text("\n".join(["patient_id,scan_id,image,mask,mask_scheme", *by_hand]))
+    printed = [
+        run("build", manifest, "--store", store, "--previews", expect=1),
+        run("build", tmp_path / "more.csv", "--store", store, expect=1),
+        run("status", "--store", store, expect=0),
+        run("report", "--store", store, "-o", tmp_path / "report.html", expect=0),
+        run("export", tmp_path / "tables", "--store", store, expect=0),
+    ]
+    with duckdb.connect(str(store), read_only=True) as connection:
+        assert connection.sql("SELECT count(DISTINCT scan_id) FROM radiomics").fetchall() == [(2,)]
+        failures = dict(connection.sql("SELECT scan_id, message FROM failures WHERE scan_id NOT LIKE 'S%'").fetchall())
+    assert set(failures) == {"several", "broken", "shapeless"}
+    assert "expected one CT series, got 2" in failures["several"]
+    files = [path for path in tmp_path.rglob("*") if path.is_file() and export not in path.parents]
+    assert {path.suffix for path in files} >= {".duckdb", ".html", ".parquet", ".webp", ".csv", ".key"}
+    for content in (*printed, *contents(store).values(), *(path.read_bytes() for path in files), *(path.name for path in files)):
+        assert planted_in(content) == []
+
+
+def test_the_search_finds_what_is_there(export):
+    found = {word for path in export.rglob("*") if path.is_file() for word in planted_in(path.read_bytes())}
+    assert found == set(PLANTED)
+
+
+def test_uids_stay_out_of_the_store(tmp_path, export):
+    run("manifest", export, "-o", tmp_path / "cohort.csv", expect=0)
+    assert "1.2.826." in (tmp_path / "cohort.csv").read_text()  # of the two series in one folder
+    run("build", tmp_path / "cohort.csv", "--store", tmp_path / "ren.duckdb", expect=1)
+    assert all("1.2.826." not in text for text in contents(tmp_path / "ren.duckdb").values())
