@@ -46,7 +46,7 @@ def measure_scan(scan: Scan, threads: int, *, spec: ExtractionSpec, lobes: LobeM
         if measured.refused:
             failure = Failure("radiomics", EmptyRegionError.__name__, "; ".join(measurement.refused))
         with stage("preview"):
-            _picture(files, prepared, previews)
+            _picture(files, prepared, spec, previews)
     except StageError as error:
         failure = describe(str(error), error.__cause__)
     return Outcome(files.scan, files.hashes, files.fingerprint, measurement, failure)
@@ -59,16 +59,17 @@ def preview_scan(scan: Scan, threads: int, *, spec: ExtractionSpec, lobes: LobeM
             files = Files.of(scan, lobes)
         files, prepared = read_scan(files, lobes, spec, threads)
         with stage("preview"):
-            _picture(files, prepared, previews)
+            _picture(files, prepared, spec, previews)
     except StageError as error:
         return describe(str(error), error.__cause__)
     return None
 
 
-def _picture(files: Files, prepared: Prepared, previews: Path | None) -> None:
+def _picture(files: Files, prepared: Prepared, spec: ExtractionSpec, previews: Path | None) -> None:
     if previews and files.image and files.mask:
+        structures = {member for region in spec.regions.regions for member in region.members}
         path = preview_path(previews, files.scan.scan_id, files.image.sha256, files.mask.sha256)
-        write_preview(prepared.image, prepared.mask, path, prepared.scheme.labels)
+        write_preview(prepared.image, prepared.mask, path, {name: prepared.scheme.labels[name] for name in structures})
 
 
 def _measure(files: Files, prepared: Prepared, spec: ExtractionSpec, threads: int) -> Measurement:

@@ -12,7 +12,7 @@ import csv
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,19 @@ import numpy as np
 import SimpleITK as sitk
 from commands import COMMAND, seconds
 
-from ren_features.extents import label_extents
+from ren_features.acquisition import UNTOLD
+from ren_features.examination import Examination
+from ren_features.extents import Extent, label_extents
 from ren_features.fingerprint import hash_file
+from ren_features.histogram import label_histograms
 from ren_features.image_file import read_image, read_mask
+from ren_features.preparation import Prepared
+from ren_features.quality import Finding, findings
 from ren_features.radiomics import extract
+from ren_features.regions import LUNGMASK, REN_REGIONS
 from ren_features.resampling import to_analysis_grid
 from ren_features.synthetic import chest_phantom
+from ren_features.volume import Volume
 
 ONE_MM = (1.0, 1.0, 1.0)
 
@@ -70,6 +77,14 @@ def build(folder: Path, engine: str, threads: int) -> tuple[float, float]:
     return seconds([COMMAND, "build", folder / "cohort.csv", *options])
 
 
+def judge(original: Volume, present: Mapping[int, Extent], image: Volume, mask: Volume) -> list[Finding]:
+    """Histograms, and what the rules of quality find."""
+    prepared = Prepared(original, UNTOLD, present, LUNGMASK, image, mask)
+    histograms = label_histograms(image.voxels, mask.voxels)
+    examined = Examination(prepared, label_extents(mask.voxels), histograms, REN_REGIONS, contrast_told=False)
+    return list(findings(examined.observations()))
+
+
 def print_stages(image_path: Path, mask_path: Path, threads: int, runs: int) -> None:
     times: dict[str, list[float]] = {}
 
@@ -83,9 +98,10 @@ def print_stages(image_path: Path, mask_path: Path, threads: int, runs: int) -> 
         timed("SHA-256", lambda: (hash_file(image_path), hash_file(mask_path)))
         mask = timed("read the mask", lambda: read_mask(mask_path).canonical())
         image = timed("unzip and read the image", lambda: read_image(image_path).canonical())
-        timed("count labels", lambda: label_extents(mask.voxels))  # noqa: B023
+        present = timed("count labels", lambda: label_extents(mask.voxels))  # noqa: B023
         grid = timed("resample to 1 mm", lambda: to_analysis_grid(image, mask, ONE_MM, where="", threads=threads))  # noqa: B023
         timed("107 features of 7 regions", lambda: extract(grid[0].voxels, grid[1].voxels, ONE_MM, threads=threads))  # noqa: B023
+        timed("quality", lambda: judge(image, present, *grid))  # noqa: B023
     medians = {stage: statistics.median(found[1:]) for stage, found in times.items()}
     print(f"\n| stage, {threads} threads | seconds |\n| --- | --- |")
     for stage, taken in {**medians, "together": sum(medians.values())}.items():
