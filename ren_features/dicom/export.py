@@ -11,7 +11,7 @@ from pathlib import Path
 import pydicom
 
 from ren_features.dicom.segments import RTSTRUCT, SEGMENTATIONS, contour_names, known_names, plain, segment_names
-from ren_features.dicom.series import TAGS, Series, headers_of, series_of
+from ren_features.dicom.series import DESCRIPTION, GEOMETRY, Series, headers_of, series_of
 from ren_features.dicom.voxels import stacked
 from ren_features.errors import CohortError, RenError
 from ren_features.image_path import files_of
@@ -92,7 +92,8 @@ def read_export(folder: Path, masks: Path | None = None) -> Export:
             raise CohortError(f"{given}: expected a folder, found none")
     files = {path.absolute(): None for given in (folder, masks) if given for path in files_of(given)}
     drawn: dict[str, list[Path]] = {}
-    series = series_of(_without_masks(headers_of(files, (*TAGS, *IDENTITY, *REFERENCES)), drawn))
+    images = _without_masks(headers_of(files, (*GEOMETRY, *REFERENCES)), drawn)
+    series = series_of(images, (*DESCRIPTION, *IDENTITY))
     measurable = [one for one in series if one.measurable]
     # Series in each folder and below it: where there are several, a series needs its UID to be found again.
     crowd = Counter(where for one in measurable for where in (_folder_of(one), *_folder_of(one).parents))

@@ -60,7 +60,7 @@ def stack_in(folder: Path, series_uid: str | None = None) -> Stack:
 def stacked(series: Series, folder: Path) -> Stack:
     """Order and check the slices of a series; raises as `stack_in`."""
     _check_headers(series, folder)
-    axes = _axes_of_all(series, folder)
+    axes = _axes(series, folder)
     slices = sorted(series.slices, key=lambda one: float(np.dot(one.position_mm, axes[:, 2])))
     spacing_mm = _slice_spacing(slices, axes, folder)
     first = slices[0]
@@ -88,12 +88,6 @@ def read_voxels(stack: Stack, folder: Path) -> NDArray[Any]:
     return voxels
 
 
-def _axes(one: Slice) -> NDArray[np.float64]:
-    """LPS directions of x, y and of the slices' normal, as columns."""
-    along_x, along_y = np.array(one.orientation).reshape(2, 3)
-    return np.stack([along_x, along_y, np.cross(along_x, along_y)], axis=1)
-
-
 def _check_headers(series: Series, folder: Path) -> None:
     if any(one.multi_frame for one in series.slices):
         raise VolumeError(f"{folder}: expected one slice a file, got an enhanced (multi-frame) CT")
@@ -107,12 +101,13 @@ def _check_headers(series: Series, folder: Path) -> None:
             raise GeometryError(f"{folder}: expected slices of one {name}, got {', '.join(map(str, values[:5]))}")
 
 
-def _axes_of_all(series: Series, folder: Path) -> NDArray[np.float64]:
-    axes = _axes(series.slices[0])
-    for one in series.slices:
-        if np.abs(_axes(one) - axes).max() > ORIENTATION_TOLERANCE:
-            raise GeometryError(f"{folder}: expected slices of one orientation, got several: {series}")
-    return axes
+def _axes(series: Series, folder: Path) -> NDArray[np.float64]:
+    """LPS directions of x, y and of the slices' normal, as columns."""
+    orientations = np.array([one.orientation for one in series.slices])
+    if np.ptp(orientations, axis=0).max() > ORIENTATION_TOLERANCE:
+        raise GeometryError(f"{folder}: expected slices of one orientation, got several: {series}")
+    along_x, along_y = orientations[0].reshape(2, 3)
+    return np.stack([along_x, along_y, np.cross(along_x, along_y)], axis=1)
 
 
 def _slice_spacing(slices: list[Slice], axes: NDArray[np.float64], folder: Path) -> float:
