@@ -18,6 +18,7 @@ from ren_features.report.svg import Scale
 WIDTH, HEIGHT = 310, 206
 LEFT, TOP, BOTTOM = 32, 22, 38
 MOST_BARS = 36
+HALF_LETTER = 3.5
 
 
 def scans_per_patient(scans: Sequence[Scan]) -> Markup:
@@ -60,7 +61,8 @@ def _bars(label: str, counts: Mapping[str, int], *, x_label: str, y_label: str, 
         hint = f"{name} {of}: {svg.number(count)} {y_label}".replace(" :", ":")
         marks.append(svg.bar(x + width * 0.12, scale(count), min(width * 0.76, 60), floor_y - scale(count), "bar", hint))
         if place % every == 0:
-            marks.append(svg.text(x + width * 0.12 + min(width * 0.76, 60) / 2, floor_y + 14, name))
+            middle = x + width * 0.12 + min(width * 0.76, 60) / 2
+            marks.append(svg.text(min(middle, WIDTH - HALF_LETTER * len(name)), floor_y + 14, name))
     marks += [svg.line(LEFT, floor_y, WIDTH, floor_y, "base"), svg.text((LEFT + WIDTH) / 2, HEIGHT - 6, x_label, kind="axis")]
     return svg.drawing(WIDTH, HEIGHT, label, marks)
 
