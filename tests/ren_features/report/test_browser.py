@@ -1,7 +1,6 @@
 """The page as people use it, in a real Chromium."""
 
 import base64
-import shutil
 import time
 from datetime import date
 from io import BytesIO
@@ -9,36 +8,25 @@ from io import BytesIO
 import numpy as np
 import pytest
 from PIL import Image
+from selenium.webdriver import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 from ren_features import FeatureStore
 from ren_features.report import write_report
-
-webdriver = pytest.importorskip("selenium.webdriver")
-from selenium.webdriver.chrome.service import Service  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
+from tests.ren_features.report.chromium import open_chromium
 
 pytestmark = pytest.mark.browser
-
-WATCH = (
-    "document.addEventListener('load', (event) => event.target.tagName === 'IMG' && (window.seen ??= performance.now()), true)"
-)
 
 
 @pytest.fixture(scope="module")
 def chromium():
-    """A browser without a window; its log and its network traffic are kept."""
-    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not binary or not driver:
-        pytest.skip("no chromium with chromedriver: install Debian's chromium and chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = binary
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--window-size=1440,900"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    with webdriver.Chrome(options, Service(driver)) as opened:
-        opened.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
-        yield opened
+    try:
+        browser = open_chromium()
+    except FileNotFoundError as absent:
+        pytest.skip(str(absent))
+    with browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +74,7 @@ def title(page):
 
 
 def press(page, *keys):
-    webdriver.ActionChains(page).send_keys(*keys).perform()
+    ActionChains(page).send_keys(*keys).perform()
 
 
 def choose(page, kind):
@@ -134,7 +122,7 @@ def test_flagged_scans_are_found_and_each_shows_its_own_picture(page, cohort):
 
 
 def test_thumbnails_are_read_when_they_come_into_view(page, cohort):
-    wait(lambda: page.execute_script("return window.seen"))
+    wait(lambda: page.execute_script("return thumbnails.some((image) => image.src && image.complete)"))
     loaded = page.execute_script("return thumbnails.filter((image) => image.src).length")
     assert 0 < loaded < 40
     page.execute_script("rows.at(-1).scrollIntoView()")
@@ -325,10 +313,3 @@ def test_a_narrow_window_scrolls_only_its_tables(page):
     overflow = page.execute_script("return document.documentElement.scrollWidth - innerWidth")
     page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert overflow <= 0
-
-
-def test_opening_time_is_told(page):
-    """Nothing is asserted of the time: machines differ."""
-    first = wait(lambda: page.execute_script("return window.seen"))
-    loaded = page.execute_script("return performance.getEntriesByType('navigation')[0].loadEventEnd")
-    print(f"loaded after {loaded:.0f} ms, first thumbnail after {first:.0f} ms")
