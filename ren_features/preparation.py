@@ -80,7 +80,7 @@ def read_scan(files: Files, lobes: LobeMasks, spec: ExtractionSpec, threads: int
     with stage("read"):
         ct = read_ct(files.scan.image, files.scan.series_uid)
         image = ct.volume.canonical()
-    if files.image and files.scan.mask and lobes.owns(files.scan.mask):
+    if files.made_here and files.scan.mask:
         with stage("segment"):
             made = make_mask(files.scan.mask, lobes.weights, image, threads)
             files = replace(files, mask=hash_file(made.path), mask_source=made.source, islands=made.removed_voxels)

@@ -18,6 +18,8 @@ class Files:
     scan: Scan
     image: FileHash | None
     mask: FileHash | None
+    made_here: bool = False
+    """Whether the mask is one that the manifest does not give."""
     mask_source: str = "manifest"
     islands: int = 0
     """Voxels that were removed from a mask that was made here."""
@@ -26,9 +28,8 @@ class Files:
     def of(cls, scan: Scan, lobes: LobeMasks, known: Mapping[str, FileHash] | None = None) -> Files:
         """Hash the files of a scan; where the manifest gives no mask, that of the folder of made masks."""
         image = hash_image(scan, known)
-        if scan.mask is None and image:
-            scan = lobes.given_to(scan, image.sha256)
-        return cls(scan, image, hash_file(scan.mask, known))
+        complete = lobes.given_to(scan, image.sha256) if scan.mask is None and image else scan
+        return cls(complete, image, hash_file(complete.mask, known), made_here=complete is not scan)
 
     @property
     def hashes(self) -> tuple[FileHash, ...]:

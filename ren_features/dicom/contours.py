@@ -6,7 +6,7 @@ come back, because the outline counts as inside.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import pydicom
 import shapely
 from numpy.typing import NDArray
 
-from ren_features.errors import GeometryError, LabelError
+from ren_features.errors import GeometryError, LabelError, VolumeError
 from ren_features.volume import Volume
 
 ON_OUTLINE = 1e-3
@@ -23,6 +23,11 @@ ON_OUTLINE = 1e-3
 
 OFF_SLICE = 0.25
 """Distance from the middle of a slice, in slices, up to which a contour is of this slice."""
+
+TILE = 8
+"""Pixels along the sides of squares that are looked at as a whole; those that an outline cuts, pixel by pixel."""
+
+WITHIN_TILE = np.argwhere(np.ones((TILE, TILE), bool))
 
 MOST_OVERLAP = 0.01
 """Share of a structure that may be in another one too, as where two outlines run through the same voxels."""
@@ -50,7 +55,7 @@ def draw_contours(dataset: pydicom.Dataset, labels: Mapping[int, int], grid: Vol
     drawn = np.zeros(grid.size, np.uint16)
     for item in dataset.get("ROIContourSequence") or ():
         label = labels.get(int(item.ReferencedROINumber))
-        contours = [_points(contour, grid) for contour in item.get("ContourSequence") or ()]
+        contours = [_points(contour, grid, path) for contour in item.get("ContourSequence") or ()]
         if label is not None and contours:
             _add(drawn, structure(contours, grid.size, path), label, path)
     return Volume(drawn, grid.spacing_mm, grid.origin_mm, grid.direction)
@@ -83,9 +88,15 @@ def structure(contours: list[NDArray[np.float64]], size: tuple[int, int, int], p
     return inside
 
 
-def _points(contour: pydicom.Dataset, grid: Volume) -> NDArray[np.float64]:
+def _points(contour: pydicom.Dataset, grid: Volume, path: Path) -> NDArray[np.float64]:
     """Points of a contour as voxel indices (z, y, x)."""
-    return grid.index(np.array(contour.ContourData, float).reshape(-1, 3))
+    raw = contour.get_item("ContourData").value
+    # As the text stands in the file: there are millions, and pydicom's own numbers keep their text too.
+    numbers = raw.split(b"\\") if isinstance(raw, bytes) else raw
+    try:
+        return grid.index(np.array(numbers, float).reshape(-1, 3))
+    except ValueError as error:
+        raise VolumeError(f"{path}: expected contours of x, y, z in mm, got {len(numbers)} values: {error}") from error
 
 
 def _check_every_slice(planes: list[int], path: Path) -> None:
@@ -100,11 +111,24 @@ def _fill(plane: NDArray[np.bool_], outlines: list[NDArray[np.float64]]) -> None
     specks = [shapely.MultiPoint(points) for points in outlines if len(points) <= 2]
     odd = reduce(shapely.symmetric_difference, areas, shapely.Polygon())
     area = shapely.union_all([odd, *specks]).buffer(ON_OUTLINE)
-    low_row, low_column, high_row, high_column = area.bounds
-    rows = np.arange(max(int(np.ceil(low_row)), 0), min(int(high_row) + 1, plane.shape[0]))
-    columns = np.arange(max(int(np.ceil(low_column)), 0), min(int(high_column) + 1, plane.shape[1]))
     shapely.prepare(area)
-    plane[np.ix_(rows, columns)] = shapely.intersects_xy(area, rows[:, None].astype(float), columns[None, :].astype(float))
+    corners = np.array(
+        [(row, column) for row in _starts(area.bounds[0::2], len(plane)) for column in _starts(area.bounds[1::2], plane.shape[1])]
+    )
+    tiles = shapely.box(*corners.T, *(corners.T + TILE - 1))
+    whole = shapely.contains(area, tiles)
+    for row, column in corners[whole]:
+        plane[row : row + TILE, column : column + TILE] = True
+    cut = corners[~whole & shapely.intersects(area, tiles)]
+    rows, columns = (cut[:, None] + WITHIN_TILE).reshape(-1, 2).T
+    on_plane = (rows < plane.shape[0]) & (columns < plane.shape[1])
+    rows, columns = rows[on_plane], columns[on_plane]
+    plane[rows, columns] = shapely.intersects_xy(area, rows.astype(float), columns.astype(float))
+
+
+def _starts(ends: Sequence[float], length: int) -> range:
+    """First pixels of tiles between two ends, along an axis of the plane."""
+    return range(max(int(ends[0]), 0), min(int(ends[1]) + 1, length), TILE)
 
 
 def _add(drawn: NDArray[np.uint16], inside: NDArray[np.bool_], label: int, path: Path) -> None:

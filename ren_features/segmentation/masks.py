@@ -41,7 +41,3 @@ class LobeMasks:
         """The scan with its mask here, if there is one or is to be one."""
         path = self.path(scan.scan_id, image_sha256)
         return replace(scan, mask=path, mask_scheme=LUNGMASK.name) if self.segment or path.exists() else scan
-
-    def owns(self, mask: Path) -> bool:
-        """Whether a mask stands here."""
-        return mask.parent == self.folder
