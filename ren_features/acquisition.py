@@ -20,5 +20,8 @@ class Acquisition:
     contrast_told: bool = False
 
 
+TECHNICAL_TAGS = ("kernel", "slice_thickness_mm", "kvp", "vendor", "model")
+"""All that a store keeps of DICOM headers."""
+
 UNTOLD = Acquisition()
 """Of an image that is no DICOM series."""

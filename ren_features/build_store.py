@@ -12,7 +12,6 @@ from typing import Protocol
 
 from ren_features.cohort import Cohort, read_cohort
 from ren_features.execution import Named, WorkerDiedError, run_tasks
-from ren_features.fingerprint import Fingerprint
 from ren_features.outcome import Failure, Outcome
 from ren_features.plan import Plan, make_plan
 from ren_features.preview import preview_folder, preview_path
@@ -39,7 +38,7 @@ class Summary:
     pictured: list[Scan] = field(default_factory=list)
     """Scans of before that got a picture now."""
     unpictured: list[tuple[Scan, Failure]] = field(default_factory=list)
-    """Scans of before that were to get one, and why they did not."""
+    """Measured scans that were to get one, and why they did not."""
     left: int = 0
     seconds: float = 0.0
     interrupted: bool = False
@@ -135,7 +134,7 @@ def build(
                 listener.finished(outcome)
             if pictures:
                 preview = partial(PREVIEW_SCAN, spec=spec, lobes=lobes, previews=pictures)
-                _picture_all(summary, _without_picture(plan, pictures), preview, jobs, threads)
+                _picture_all(summary, _without_picture(plan, pictures, spec), preview, jobs, threads)
     finally:
         connection.close()
     summary.seconds = time.monotonic() - start
@@ -181,13 +180,14 @@ def _died(scan: Scan, death: WorkerDiedError) -> Failure:
     return Failure("worker", type(death).__name__, f"scan {scan.scan_id}: {death}")
 
 
-def _without_picture(plan: Plan, folder: Path) -> list[Scan]:
-    """Scans that are done, and have no picture of the files that they were measured from."""
-    return [scan for scan in plan.done if not _picture_of(scan, plan.fingerprints[scan.scan_id], folder).exists()]
-
-
-def _picture_of(scan: Scan, files: Fingerprint, folder: Path) -> Path:
-    return preview_path(folder, scan.scan_id, str(files.image_sha256), str(files.mask_sha256))
+def _without_picture(plan: Plan, folder: Path, spec: ExtractionSpec) -> list[Scan]:
+    """Scans that were measured before, at least in part, and have no picture of the files that they were measured from."""
+    measured = [*plan.done, *(scan for scan, _ in plan.failed_before if scan.scan_id in plan.fingerprints)]
+    return [
+        scan
+        for scan in measured
+        if not preview_path(folder, scan.scan_id, plan.fingerprints[scan.scan_id], spec.regions.structures).exists()
+    ]
 
 
 def _picture_all(
@@ -207,3 +207,5 @@ def _count(summary: Summary, outcome: Outcome) -> None:
         summary.stored.append(outcome.scan)
     if outcome.failure:
         summary.failed.append((outcome.scan, outcome.failure))
+    if outcome.unpictured:
+        summary.unpictured.append((outcome.scan, outcome.unpictured))

@@ -118,13 +118,6 @@ def _labels(rows: list[Row], column: str) -> dict[str, int]:
     return {row.cells["scan_id"]: LABEL_VALUES[row.cells[column]] for row in rows if column in row.cells}
 
 
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:
-        return False
-
-
 def _label_columns(table: pl.DataFrame) -> list[str]:
     return [name for name in table.columns if name.startswith(LABEL_PREFIX)]
 

@@ -32,25 +32,25 @@ class VolumeError(RenError, ValueError):
     """A file that is not one readable three-dimensional scalar image: truncated, 4-D, RGB, empty."""
 
 
-class SeriesError(VolumeError):
-    """A folder that does not have the one CT series that is wanted.
+class DicomError(VolumeError):
+    """DICOM files that are not what they should be.
 
     Parameters
     ----------
-    to_keep : str
-        Message in technical tags alone.
-    to_show : str
-        The same with descriptions and UIDs of the series, from which a person chooses; these must not enter a store.
+    message : str
+        In technical tags alone, for the store.
+    on_screen : str
+        What is added for a person: texts and names that may tell who the patient is, and must not be kept.
     """
 
-    def __init__(self, to_keep: str, to_show: str) -> None:
-        super().__init__(to_show)
-        self._to_keep = to_keep
+    def __init__(self, message: str, *, on_screen: str = "") -> None:
+        super().__init__(message + on_screen)
+        self._message = message
 
     @property
     def to_keep(self) -> str:
-        """The message without what an operator wrote."""
-        return self._to_keep
+        """The message without what is for the screen."""
+        return self._message
 
 
 class GeometryError(RenError, ValueError):

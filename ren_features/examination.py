@@ -18,6 +18,11 @@ from ren_features.regions import LUNGMASK, Region, RegionSet
 
 LOBES = frozenset(LUNGMASK.labels)
 
+SINGLE_LOBES = frozenset(frozenset({lobe}) for lobe in LOBES)
+
+LUNG_NAMES = frozenset({"LEFT", "RIGHT", "LUNG", "LUNGS"})
+"""Regions of these names are lungs, also when they are made of a label of their own."""
+
 PADDING_HU = -1500
 """Nothing in a scanner is darker: such voxels were not scanned."""
 
@@ -59,9 +64,6 @@ class Examination:
             yield self._completeness(region)
         for region in self._present:
             yield from self._region(region)
-        for region in self._present:
-            if len(region.members) == 1:
-                yield from self._structure(region)
         yield from self._scan()
 
     @cached_property
@@ -79,21 +81,21 @@ class Examination:
         return Observation(rule, region.name, len(missing), f"no voxel of {', '.join(missing)} in the mask: {what}")
 
     def _region(self, region: Region) -> Iterator[Observation]:
-        histogram = merged(self.histograms, self._numbers(region))
+        labels = self._numbers(region)
+        histogram, volume_ml = merged(self.histograms, labels), self._volume_ml(labels)
+        if _is_lung(region):
+            yield Observation("hu_out_of_range", region.name, 100 * histogram.outside)
+            if region.members not in SINGLE_LOBES:  # which may well be consolidated
+                yield Observation("lung_density", region.name, histogram.mean_hu)
         yield Observation("few_voxels", region.name, histogram.voxels)
-        yield Observation("hu_out_of_range", region.name, 100 * histogram.outside)
-        if len(region.members) > 1 or not region.members <= LOBES:  # a single lobe may well be consolidated
-            yield Observation("lung_density", region.name, histogram.mean_hu)
+        yield Observation("lobe_volume", region.name, volume_ml)
+        yield Observation("lobe_share", region.name, 100 * volume_ml / self._lungs_ml)
+        yield Observation("at_border", region.name, self._faces_touched(labels))
+        yield Observation("in_pieces", region.name, max(100 * (1 - self._pieces.get(label, 1.0)) for label in labels))
 
-    def _structure(self, region: Region) -> Iterator[Observation]:
-        (label,) = self._numbers(region)
-        extent = self.scan.present[label]
-        ends = zip(extent.box, self.scan.original.size, strict=True)
-        faces = sum((box.start == 0) + (box.stop == length) for box, length in ends)
-        yield Observation("lobe_volume", region.name, self._volume_ml([label]))
-        yield Observation("lobe_share", region.name, 100 * self._volume_ml([label]) / self._lungs_ml)
-        yield Observation("lobe_at_border", region.name, faces)
-        yield Observation("lobe_in_pieces", region.name, 100 * (1 - self._pieces.get(label, 1.0)))
+    def _faces_touched(self, labels: list[int]) -> int:
+        ends = zip(joined(self.scan.present, labels).box, self.scan.original.size, strict=True)
+        return sum((box.start == 0) + (box.stop == length) for box, length in ends)
 
     def _volume_ml(self, labels: list[int]) -> float:
         return joined(self.scan.present, labels).voxels * self.scan.original.voxel_volume_ml
@@ -113,7 +115,8 @@ class Examination:
         hu = self.scan.original.voxels
         sampled = hu[::STEP, ::STEP, ::STEP]
         scanned = sampled[sampled > PADDING_HU]
-        thickness_mm = self.scan.acquisition.slice_thickness_mm or max(self.scan.original.spacing_mm)
+        # Thin slices far apart are no better than thick ones.
+        thickness_mm = max(self.scan.acquisition.slice_thickness_mm or 0.0, *self.scan.original.spacing_mm)
         told = self.contrast_told or self.scan.acquisition.contrast_told
         yield Observation("lungs_swapped", WHOLE_SCAN, self._left_of_right_mm())
         yield Observation("air_density", WHOLE_SCAN, self._air_hu())
@@ -122,7 +125,7 @@ class Examination:
         yield Observation("contrast_untold", WHOLE_SCAN, float(not told))
 
     def _left_of_right_mm(self) -> float:
-        """How far the middle of the left lung lies to the patient's left of the right lung's."""
+        """How far the centre of the left lung lies to the patient's left of the right lung's."""
         labels = self.scan.scheme.labels
         left, right = (
             joined(self.scan.present, (labels[lobe] for lobe in LOBES if lobe in labels and lobe.startswith(side)))
@@ -130,8 +133,7 @@ class Examination:
         )
         if not left.voxels or not right.voxels:
             return nan
-        middles = [(extent.box[2].start + extent.box[2].stop) / 2 for extent in (left, right)]
-        return float(middles[0] - middles[1]) * self.scan.original.spacing_mm[2]
+        return (left.centre_x - right.centre_x) * self.scan.original.spacing_mm[2]
 
     def _air_hu(self) -> float:
         """Median of the air at the left, right, front and back sides of the image; NaN where there is hardly any."""
@@ -139,3 +141,7 @@ class Examination:
         sides = np.concatenate([hu[:, [0, -1], :].ravel(), hu[:, :, [0, -1]].ravel()])
         air = sides[(sides > PADDING_HU) & (sides < AIR_HU)]
         return float(np.median(air)) if air.size > LEAST_AIR * sides.size else nan
+
+
+def _is_lung(region: Region) -> bool:
+    return region.members <= LOBES or region.name.upper() in LUNG_NAMES

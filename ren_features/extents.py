@@ -18,10 +18,11 @@ LARGEST_LABEL = np.iinfo(np.uint16).max
 
 @dataclass(frozen=True)
 class Extent:
-    """Number of voxels, and the smallest box (z, y, x) that holds them."""
+    """Number of voxels, the smallest box (z, y, x) that holds them, and where along x their centre of mass lies."""
 
     voxels: int
     box: Box
+    centre_x: float = 0.0
 
     @property
     def size(self) -> tuple[int, int, int]:
@@ -54,14 +55,15 @@ def label_extents(labels: NDArray[Any]) -> dict[int, Extent]:
     if largest == 0:
         return {}
     box = bounding_box(labels)
-    table = np.zeros((largest + 1, 7), np.int64)
-    table[:, 1::2] = np.iinfo(np.int64).max
+    table = np.zeros((largest + 1, 8), np.int64)
+    table[:, 1:7:2] = np.iinfo(np.int64).max
     _scan(labels[box], table)
-    table[:, 1:] += np.repeat([axis.start for axis in box], 2)
+    table[:, 1:7] += np.repeat([axis.start for axis in box], 2)
     found = {}
     for label in np.flatnonzero(table[:, 0]).tolist():
-        voxels, z, z_end, y, y_end, x, x_end = table[label].tolist()
-        found[label] = Extent(voxels, (slice(z, z_end), slice(y, y_end), slice(x, x_end)))
+        voxels, z, z_end, y, y_end, x, x_end, sum_x = table[label].tolist()
+        box_of_label = slice(z, z_end), slice(y, y_end), slice(x, x_end)
+        found[label] = Extent(voxels, box_of_label, box[2].start + sum_x / voxels)
     return found
 
 
@@ -73,7 +75,8 @@ def joined(extents: Mapping[int, Extent], labels: Iterable[int]) -> Extent:
     z, y, x = (
         slice(min(part.box[axis].start for part in parts), max(part.box[axis].stop for part in parts)) for axis in range(3)
     )
-    return Extent(sum(part.voxels for part in parts), (z, y, x))
+    voxels = sum(part.voxels for part in parts)
+    return Extent(voxels, (z, y, x), sum(part.centre_x * part.voxels for part in parts) / voxels)
 
 
 @kernel
@@ -92,4 +95,5 @@ def _scan(labels, table):
                         row[1], row[2] = min(row[1], z), max(row[2], z + 1)
                         row[3], row[4] = min(row[3], y), max(row[4], y + 1)
                         row[5], row[6] = min(row[5], start), max(row[6], x)
+                        row[7] += (start + x - 1) * (x - start) // 2
                     before, start = label, x

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ren_features.errors import VolumeError
-from ren_features.image_path import MEBIBYTE, files_of
+from ren_features.image_path import MEBIBYTE, files_of, signature
 from ren_features.scan import Scan
 
 SETTLED_NS = 2_000_000_000
@@ -20,7 +20,7 @@ SETTLED_NS = 2_000_000_000
 class FileHash:
     """Digest of an image's content, with the length and the time of change (ns) that it was read at.
 
-    An image of two files (a MetaImage header and its voxels) has one digest over both.
+    An image of several files has one digest over all; `mtime_ns` is then a digest of their names, lengths and times.
     """
 
     path: str
@@ -46,57 +46,70 @@ class Fingerprint:
 
 
 def hash_image(scan: Scan, known: Mapping[str, FileHash] | None = None) -> FileHash | None:
-    """Digest of a scan's image as `hash_file`; of two series in one folder each has its own."""
-    return hash_file(scan.image, known, scan.series_uid)
-
-
-def hash_file(path: Path | None, known: Mapping[str, FileHash] | None = None, series_uid: str | None = None) -> FileHash | None:
-    """Digest of an image, or None when it cannot be read.
+    """Digest of a scan's image, or None when it cannot be read; of a DICOM folder, that of the scan's own series.
 
     Parameters
     ----------
-    path : Path or None
+    scan : Scan
     known : mapping of str to FileHash, optional
         By path; an image of the same length and time of change is not read again.
-    series_uid : str, optional
-        Which series of a folder is meant: its files alone make the digest. In the path it stands as a digest.
     """
-    if path is None:
-        return None
-    name = str(path.absolute()) + (f"#{hashlib.sha256(series_uid.encode()).hexdigest()[:16]}" if series_uid else "")
+    # Of two series in one folder each has its own digest; a UID must not get into the store.
+    name = f"#{scan.scan_id}" if scan.series_uid else ""
+    return _hash(scan.image, known, name, lambda: content_digest(scan.image, scan.series_uid))
+
+
+def hash_file(path: Path | None, known: Mapping[str, FileHash] | None = None) -> FileHash | None:
+    """Digest of a mask, or None when there is none or it cannot be read."""
+    return _hash(path, known, "", lambda: content_digest(path)) if path else None
+
+
+def content_digest(path: Path, series_uid: str | None = None) -> str:
+    """SHA-256 of a file's content, or of its files one after another.
+
+    Of a DICOM folder, the digests of its CT series' slices make the digest, in whatever order and under whatever names.
+
+    Raises
+    ------
+    OSError, VolumeError
+        When it cannot be read, or is no one series.
+    """
+    if path.is_dir():
+        from ren_features.dicom.series import chosen_series  # most cohorts have no DICOM, and need not wait for pydicom
+
+        slices = sorted(content_digest(one.path) for one in chosen_series(path, series_uid).slices)
+        return hashlib.sha256("".join(slices).encode()).hexdigest()
     digest = hashlib.sha256()
+    for file in files_of(path):
+        with file.open("rb") as stream:
+            while block := stream.read(MEBIBYTE):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def _hash(path: Path, known: Mapping[str, FileHash] | None, suffix: str, digest: Callable[[], str]) -> FileHash | None:
+    name = f"{path.absolute()}{suffix}"
     try:
-        before = stat(path)
+        before, newest = stat(path), max(file.stat().st_mtime_ns for file in files_of(path))
         remembered = (known or {}).get(name)
         if remembered and (remembered.bytes, remembered.mtime_ns) == before:
             return remembered
         now = time.time_ns()
-        for file in _files_of_series(path, series_uid) if series_uid else files_of(path):
-            with file.open("rb") as stream:
-                while block := stream.read(MEBIBYTE):
-                    digest.update(block)
+        return FileHash(name, *before, digest(), now - newest > SETTLED_NS)
     except (OSError, VolumeError):
         # Reading the image itself will say what is wrong with the file.
         return None
-    return FileHash(name, *before, digest.hexdigest(), now - before[1] > SETTLED_NS)
-
-
-def _files_of_series(folder: Path, series_uid: str) -> list[Path]:
-    from ren_features.dicom.series import chosen_series  # most cohorts have no DICOM, and need not wait for pydicom
-
-    return sorted(one.path for one in chosen_series(folder, series_uid).slices)
 
 
 def stat(path: Path) -> tuple[int, int]:
-    """Length of an image's files together, and the time of their last change in ns.
+    """Length of an image's files together, and what changes with any of them (`signature`).
 
     Raises
     ------
     OSError
-        When one is no regular file.
+        When one is no regular file, or a folder is empty.
     """
     files = files_of(path)
-    if not all(file.is_file() for file in files):
+    if not files or not all(file.is_file() for file in files):
         raise FileNotFoundError(path)
-    found = [file.stat() for file in files]
-    return sum(each.st_size for each in found), max(each.st_mtime_ns for each in found)
+    return signature(files)

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from ren_features import nifti
 from ren_features.acquisition import UNTOLD, Acquisition
-from ren_features.errors import GeometryError, VolumeError
+from ren_features.errors import GeometryError, LabelError, VolumeError
 from ren_features.extents import as_labels
 from ren_features.image_path import IMAGE_SUFFIXES, NIFTI_SUFFIXES, files_of, is_dicom
-from ren_features.regions import LabelScheme
+from ren_features.regions import LABEL_SCHEMES, LabelScheme
 from ren_features.volume import Volume, blank
 
 LARGEST_HU = 1e6
@@ -104,8 +104,12 @@ def read_lobes(path: Path, image: Volume, scheme: LabelScheme) -> Volume:
     GeometryError
         When segments do not lie on the image's grid.
     LabelError
-        When segments are none of the structures, or overlap.
+        When segments are none of the structures, or overlap; when the scheme is of another kind of file.
     """
+    named = scheme.name.partition("+")[0]
+    if named in LABEL_SCHEMES and is_dicom(path) != (named == "dicom"):
+        kind = "a DICOM file" if is_dicom(path) else "a label map"
+        raise LabelError(f"mask {path}: expected mask_scheme dicom for DICOM files and no others, got {named} for {kind}")
     if is_dicom(path):
         from ren_features.dicom.segments import read_segments  # most cohorts have no DICOM, and need not wait for pydicom
 

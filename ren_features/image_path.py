@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 from ren_features.errors import VolumeError
@@ -15,6 +17,22 @@ MEBIBYTE = 1 << 20
 
 DICOM_PREAMBLE = 128
 """Bytes before the letters DICM."""
+
+
+def signature(files: Sequence[Path]) -> tuple[int, int]:
+    """Length of files together, and what changes with them: of one file the time of its change in ns, of several a digest.
+
+    Raises
+    ------
+    OSError
+        When one is no file.
+    """
+    found = [file.stat() for file in files]
+    length = sum(each.st_size for each in found)
+    if len(files) == 1:
+        return length, found[0].st_mtime_ns
+    facts = repr([(file.name, each.st_size, each.st_mtime_ns) for file, each in zip(files, found, strict=True)])
+    return length, int.from_bytes(sha256(facts.encode()).digest()[:7])
 
 
 def is_dicom(path: Path) -> bool:

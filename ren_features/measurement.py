@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ren_features.errors import EmptyRegionError
+from ren_features.errors import EmptyRegionError, VolumeError
 from ren_features.examination import Examination
 from ren_features.extents import Extent, joined, label_extents
 from ren_features.histogram import Histogram, label_histograms, merged
 from ren_features.outcome import Failure, Grid, Measurement, Outcome, RegionRow, describe
-from ren_features.preparation import Prepared, StageError, read_scan, stage
+from ren_features.preparation import Prepared, StageError, prepare, read_image, stage, with_mask
 from ren_features.preview import preview_path, write_preview
 from ren_features.quality import WHOLE_SCAN, Observation, findings
 from ren_features.radiomics import extract, refusal
@@ -34,22 +34,26 @@ def measure_scan(scan: Scan, threads: int, *, spec: ExtractionSpec, lobes: LobeM
     previews : Path, optional
         Folder for pictures; without it, none is made.
     """
-    files, measurement, failure = Files(scan, None, None), None, None
+    files, measurement, failure, unpictured = Files(scan, None, None), None, None, None
     try:
         with stage("read"):
             files = Files.of(scan, lobes)
-        files, prepared = read_scan(files, lobes, spec, threads)
+        ct = read_image(files, lobes, spec)
+        files = with_mask(files, ct.volume, lobes, threads)
+        prepared = prepare(files.scan, ct, spec, threads)
         measured = _measure(files, prepared, spec, threads)
         with stage("read"):
-            files.check_unchanged()
+            if files.changed():
+                # Not even the failure belongs to a content that is known.
+                files = Files(files.scan, None, None)
+                raise VolumeError(f"scan {scan.scan_id}: expected its files to stay as they are, they changed meanwhile")
         measurement = measured
         if measured.refused:
-            failure = Failure("radiomics", EmptyRegionError.__name__, "; ".join(measurement.refused))
-        with stage("preview"):
-            _picture(files, prepared, spec, previews)
+            failure = Failure("radiomics", EmptyRegionError.__name__, "; ".join(measured.refused))
+        unpictured = _picture(files, prepared, spec, previews)
     except StageError as error:
         failure = describe(str(error), error.__cause__)
-    return Outcome(files.scan, files.hashes, files.fingerprint, measurement, failure)
+    return Outcome(files.scan, files.hashes, files.fingerprint, measurement, failure, unpictured)
 
 
 def preview_scan(scan: Scan, threads: int, *, spec: ExtractionSpec, lobes: LobeMasks, previews: Path) -> Failure | None:
@@ -57,19 +61,24 @@ def preview_scan(scan: Scan, threads: int, *, spec: ExtractionSpec, lobes: LobeM
     try:
         with stage("read"):
             files = Files.of(scan, lobes)
-        files, prepared = read_scan(files, lobes, spec, threads)
+        prepared = prepare(files.scan, read_image(files, lobes, spec), spec, threads)
+    except StageError as error:
+        return describe(str(error), error.__cause__)
+    return _picture(files, prepared, spec, previews)
+
+
+def _picture(files: Files, prepared: Prepared, spec: ExtractionSpec, previews: Path | None) -> Failure | None:
+    """Make the picture that is wanted; what went wrong, if anything."""
+    if previews is None:
+        return None
+    structures = spec.regions.structures
+    try:
         with stage("preview"):
-            _picture(files, prepared, spec, previews)
+            path = preview_path(previews, files.scan.scan_id, files.fingerprint, structures)
+            write_preview(prepared.image, prepared.mask, path, {name: prepared.scheme.labels[name] for name in structures})
     except StageError as error:
         return describe(str(error), error.__cause__)
     return None
-
-
-def _picture(files: Files, prepared: Prepared, spec: ExtractionSpec, previews: Path | None) -> None:
-    if previews and files.image and files.mask:
-        structures = {member for region in spec.regions.regions for member in region.members}
-        path = preview_path(previews, files.scan.scan_id, files.image.sha256, files.mask.sha256)
-        write_preview(prepared.image, prepared.mask, path, {name: prepared.scheme.labels[name] for name in structures})
 
 
 def _measure(files: Files, prepared: Prepared, spec: ExtractionSpec, threads: int) -> Measurement:
@@ -81,10 +90,12 @@ def _measure(files: Files, prepared: Prepared, spec: ExtractionSpec, threads: in
     with stage("quality"):
         contrast_told = any(name.startswith("contrast") for name in files.scan.attributes)
         examined = Examination(prepared, extents, histograms, spec.regions, contrast_told)
-        islands = Observation("islands_removed", WHOLE_SCAN, files.islands)
+        islands = Observation("islands_removed", WHOLE_SCAN, files.removed_voxels)
         found = tuple(findings([*examined.observations(), islands]))
     original, analysed = Grid(prepared.original.size, prepared.original.spacing_mm), Grid(image.size, image.spacing_mm)
-    return Measurement(original, analysed, prepared.acquisition, files.mask_source, rows, found, refused)
+    return Measurement(
+        original, analysed, prepared.acquisition, files.mask_source, prepared.original.digest(), rows, found, refused
+    )
 
 
 def _rows(

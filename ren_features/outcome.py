@@ -41,6 +41,7 @@ class Measurement:
     analysed: Grid
     acquisition: Acquisition
     mask_source: str
+    voxels_sha256: str
     rows: tuple[RegionRow, ...]
     findings: tuple[Finding, ...]
     refused: tuple[str, ...]
@@ -64,6 +65,8 @@ class Outcome:
     fingerprint: Fingerprint
     measurement: Measurement | None
     failure: Failure | None
+    unpictured: Failure | None = None
+    """Why there is no picture, if one was wanted; that is no failure of the scan."""
 
 
 def describe(stage_name: str, error: BaseException | None) -> Failure:
@@ -72,4 +75,6 @@ def describe(stage_name: str, error: BaseException | None) -> Failure:
         return Failure(stage_name, type(error).__name__, error.to_keep)
     frames = traceback.extract_tb(error.__traceback__ if error else None)
     place = f" (at {frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    return Failure(stage_name, type(error).__name__, f"unexpected {type(error).__name__}: {error}{place}")
+    # What DICOM libraries say quotes values of headers.
+    quotes = any(library in frame.filename for frame in frames for library in ("/pydicom/", "/highdicom/"))
+    return Failure(stage_name, type(error).__name__, f"unexpected {type(error).__name__}{'' if quotes else f': {error}'}{place}")

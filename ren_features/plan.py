@@ -27,7 +27,7 @@ class Plan:
     files: list[FileHash] = field(default_factory=list)
     """Digests that were computed for the plan."""
     fingerprints: dict[str, Fingerprint] = field(default_factory=dict)
-    """Of the done scans, by scan id."""
+    """Of the scans with stored rows of their files as they are, by scan id."""
 
 
 def make_plan(connection: Connection, cohort: Cohort, spec_id: str, lobes: LobeMasks, *, retry_failed: bool) -> Plan:
@@ -50,6 +50,8 @@ def make_plan(connection: Connection, cohort: Cohort, spec_id: str, lobes: LobeM
     for scan, files in _hashed([scan for scan in cohort.scans if scan.scan_id in seen], lobes, known):
         plan.files += [file for file in files.hashes if known.get(file.path) != file]
         now = files.fingerprint
+        if stored.get(scan.scan_id) == now:
+            plan.fingerprints[scan.scan_id] = now
         if failed.get(scan.scan_id) == now:
             if retry_failed:
                 plan.todo.append(scan)
@@ -57,7 +59,6 @@ def make_plan(connection: Connection, cohort: Cohort, spec_id: str, lobes: LobeM
                 plan.failed_before.append((scan, reasons[scan.scan_id]))
         elif stored.get(scan.scan_id) == now:
             plan.done.append(scan)
-            plan.fingerprints[scan.scan_id] = now
             plan.recovered += [scan] if scan.scan_id in failed else []
         else:
             plan.todo.append(scan)

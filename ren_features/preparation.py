@@ -10,13 +10,14 @@ from ren_features.acquisition import Acquisition
 from ren_features.errors import VolumeError
 from ren_features.extents import Extent, label_extents
 from ren_features.fingerprint import hash_file
-from ren_features.image_file import read_ct, read_lobes
+from ren_features.image_file import CT, read_ct, read_lobes
 from ren_features.regions import LabelScheme
 from ren_features.resampling import to_analysis_grid
 from ren_features.scan import Scan
 from ren_features.scan_files import Files
 from ren_features.segmentation.making import make_mask
 from ren_features.segmentation.masks import LobeMasks
+from ren_features.segmentation.networks import check_networks
 from ren_features.spec import ExtractionSpec
 from ren_features.volume import Volume, check_same_grid
 
@@ -56,8 +57,31 @@ class Prepared:
     mask: Volume
 
 
-def prepare(scan: Scan, image: Volume, acquisition: Acquisition, spec: ExtractionSpec, threads: int) -> Prepared:
+def read_image(files: Files, lobes: LobeMasks, spec: ExtractionSpec) -> CT:
+    """Read the image of a scan, in the canonical frame; not when its mask is to be made and cannot be."""
+    scan = files.scan
+    if files.made_here and files.mask is None:
+        with stage("labels"):
+            spec.regions.scheme_for(scan.mask_scheme, where=f"scan {scan.scan_id}")
+        with stage("segment"):
+            check_networks(lobes.weights)
+    with stage("read"):
+        ct = read_ct(scan.image, scan.series_uid)
+        return replace(ct, volume=ct.volume.canonical())
+
+
+def with_mask(files: Files, image: Volume, lobes: LobeMasks, threads: int) -> Files:
+    """The files with the mask that is made here, or was; as they are when the manifest gives one."""
+    if not files.made_here or files.scan.mask is None:
+        return files
+    with stage("segment"):
+        made = make_mask(files.scan.mask, lobes.weights, image, threads)
+        return replace(files, mask=hash_file(made.path), mask_source=made.source, removed_voxels=made.removed_voxels)
+
+
+def prepare(scan: Scan, ct: CT, spec: ExtractionSpec, threads: int) -> Prepared:
     """Read the mask of an image in the canonical frame, check both, and bring them to the analysed grid."""
+    image = ct.volume
     with stage("read"):
         if scan.mask is None:
             raise VolumeError(f"scan {scan.scan_id}: expected a lobe mask, the manifest gives none; --segment makes one")
@@ -72,16 +96,4 @@ def prepare(scan: Scan, image: Volume, acquisition: Acquisition, spec: Extractio
         scheme.check({label: extent.voxels for label, extent in present.items()}, where=f"mask {scan.mask}")
     with stage("resample"):
         analysed = to_analysis_grid(image, mask, spec.grid_spacing_mm, where=f"mask {scan.mask}", threads=threads)
-    return Prepared(image, acquisition, present, scheme, *analysed)
-
-
-def read_scan(files: Files, lobes: LobeMasks, spec: ExtractionSpec, threads: int) -> tuple[Files, Prepared]:
-    """Read a scan; a mask that is to be made, and is not there yet, is made first."""
-    with stage("read"):
-        ct = read_ct(files.scan.image, files.scan.series_uid)
-        image = ct.volume.canonical()
-    if files.made_here and files.scan.mask:
-        with stage("segment"):
-            made = make_mask(files.scan.mask, lobes.weights, image, threads)
-            files = replace(files, mask=hash_file(made.path), mask_source=made.source, islands=made.removed_voxels)
-    return files, prepare(files.scan, image, ct.acquisition, spec, threads)
+    return Prepared(image, ct.acquisition, present, scheme, *analysed)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ren_features.errors import VolumeError
+from ren_features.fingerprint import Fingerprint
 from ren_features.volume import Box, Volume, bounding_box, widen
 
 if TYPE_CHECKING:
@@ -68,9 +69,10 @@ def preview_folder(store: Path) -> Path:
     return store.with_name(f"{store.name}.previews")
 
 
-def preview_path(folder: Path, scan_id: str, image_sha256: str, mask_sha256: str) -> Path:
-    """Where the picture of a scan stands; a changed image or mask has another picture."""
-    digest = hashlib.sha256("\0".join((scan_id, image_sha256, mask_sha256)).encode()).hexdigest()[:16]
+def preview_path(folder: Path, scan_id: str, files: Fingerprint, structures: Iterable[str]) -> Path:
+    """Where the picture of a scan stands; a changed image or mask has another picture, and other structures have."""
+    drawn = (scan_id, files.image_sha256, files.mask_sha256, files.mask_scheme, *sorted(structures))
+    digest = hashlib.sha256("\0".join(map(str, drawn)).encode()).hexdigest()[:16]
     return folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', scan_id)[:80]}-{digest}.webp"
 
 

@@ -18,8 +18,10 @@ DIGITS = 12
 
 
 def secret_file(path: Path, flags: int = 0) -> TextIO:
-    """A text file to write, that only its owner can read."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | flags, 0o600), "w", newline="", encoding="utf-8")
+    """A text file to write, that only its owner can read, also when it was there before."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | flags, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return os.fdopen(descriptor, "w", newline="", encoding="utf-8")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from math import inf, isnan
 
 import data_catalog
@@ -77,6 +78,10 @@ RULES: Mapping[str, Rule] = {
     )
     for name, entry in data_catalog.read_yaml("quality_rules.yaml").items()
 }
+
+
+RULES_ID = sha256(data_catalog.read_text("quality_rules.yaml").encode()).hexdigest()[:16]
+"""Digest of the rules: findings of other rules, or of other limits, are told apart by it."""
 
 
 def findings(observations: Iterable[Observation]) -> Iterator[Finding]:

@@ -119,6 +119,11 @@ class RegionSet:
         if not names or len(set(names)) < len(names):
             raise SpecError(f"region set {self.name}: expected at least one region and unique names, got {names}")
 
+    @property
+    def structures(self) -> tuple[str, ...]:
+        """What the regions are made of, each once, sorted."""
+        return tuple(sorted({member for region in self.regions for member in region.members}))
+
     @classmethod
     def from_yaml(cls, path: str | Path) -> RegionSet:
         """Read a region set: region name -> the structures, or the label numbers, that make it up.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ren_features.errors import VolumeError
 from ren_features.fingerprint import FileHash, Fingerprint, hash_file, hash_image, stat
 from ren_features.scan import Scan
 from ren_features.segmentation.masks import LobeMasks
@@ -21,8 +20,8 @@ class Files:
     made_here: bool = False
     """Whether the mask is one that the manifest does not give."""
     mask_source: str = "manifest"
-    islands: int = 0
-    """Voxels that were removed from a mask that was made here."""
+    removed_voxels: int = 0
+    """Stray labels and islands that are no longer in a mask that was made here."""
 
     @classmethod
     def of(cls, scan: Scan, lobes: LobeMasks, known: Mapping[str, FileHash] | None = None) -> Files:
@@ -41,8 +40,7 @@ class Files:
         """What the scan's values depend on."""
         return Fingerprint.of(self.scan, self.image, self.mask)
 
-    def check_unchanged(self) -> None:
-        """A file that is replaced while it is read would be stored under the digest of another content."""
-        for path, digest in ((self.scan.image, self.image), (self.scan.mask, self.mask)):
-            if path and (digest is None or stat(path) != (digest.bytes, digest.mtime_ns)):
-                raise VolumeError(f"{path}: expected the file to stay as it is while it is measured, it was changed")
+    def changed(self) -> bool:
+        """Whether a file was replaced while it was read: its values would be stored under the digest of another content."""
+        files = ((self.scan.image, self.image), (self.scan.mask, self.mask))
+        return any(path and (known is None or stat(path) != (known.bytes, known.mtime_ns)) for path, known in files)

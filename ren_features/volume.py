@@ -8,6 +8,7 @@ allows.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from itertools import permutations
 from typing import Any
 
@@ -83,6 +84,11 @@ class Volume:
         """Fractional voxel indices of LPS positions, shape (..., 3) in x, y, z -> (..., 3) in z, y, x."""
         along = (position_mm - np.array(self.origin_mm)) @ self.axes
         return np.asarray(along[..., ::-1] / np.array(self.spacing_mm))
+
+    def digest(self) -> str:
+        """SHA-256 of every other voxel along each axis, in whole numbers: the same in every file format."""
+        sampled = np.rint(self.voxels[::2, ::2, ::2]).astype("<i4")
+        return sha256(repr(self.size).encode() + sampled.tobytes()).hexdigest()
 
     def crop(self, box: Box) -> Volume:
         """The part of the volume inside a box of array slices; positions stay."""

@@ -34,7 +34,9 @@ def manifest(
     ] = None,
     id_key: Annotated[
         Path | None,
-        typer.Option(help="DICOM: file with the secret key of the pseudonyms; made once.", show_default="<output>.key"),
+        typer.Option(
+            help="DICOM: file with the secret key of the pseudonyms; made once.", show_default="id.key beside the manifest"
+        ),
     ] = None,
     mapping: Annotated[
         Path | None, typer.Option(help="DICOM: also write which pseudonym is which patient.", show_default=False)
@@ -49,9 +51,9 @@ def manifest(
 
     Example: ren-features manifest scans -o cohort.csv --masks lobes --mask-scheme lungmask --labels labels.csv
     """
-    from ren_features.manifest import Dicom, write_manifest
+    from ren_features.manifest import ExportOptions, write_manifest
 
-    dicom = Dicom(id_key, pick, mapping, links) if any((id_key, pick, mapping, links)) else None
+    dicom = ExportOptions(id_key, pick, mapping, links) if any((id_key, pick, mapping, links)) else None
     written = write_manifest(
         folder, output, masks=masks, mask_scheme=mask_scheme, labels=labels, patient_prefix=patient_prefix, dicom=dicom
     )

@@ -7,7 +7,6 @@ come back, because the outline counts as inside.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ import pydicom
 import shapely
 from numpy.typing import NDArray
 
+from ren_features.dicom.headers import raw_parts
 from ren_features.errors import GeometryError, LabelError, VolumeError
 from ren_features.volume import Volume
 
@@ -54,8 +54,9 @@ def draw_contours(dataset: pydicom.Dataset, labels: Mapping[int, int], grid: Vol
     """
     drawn = np.zeros(grid.size, np.uint16)
     for item in dataset.get("ROIContourSequence") or ():
-        label = labels.get(int(item.ReferencedROINumber))
-        contours = [_points(contour, grid, path) for contour in item.get("ContourSequence") or ()]
+        label = labels.get(_number_of(item, path))
+        drawings = item.get("ContourSequence") or () if label is not None else ()
+        contours = [_points(contour, grid, path) for contour in drawings if contour.get("ContourGeometricType") != "POINT"]
         if label is not None and contours:
             _add(drawn, structure(contours, grid.size, path), label, path)
     return Volume(drawn, grid.spacing_mm, grid.origin_mm, grid.direction)
@@ -71,15 +72,14 @@ def structure(contours: list[NDArray[np.float64]], size: tuple[int, int, int], p
     size : tuple of int (z, y, x)
     """
     inside = np.zeros(size, bool)
-    across = int(np.argmin([np.ptp(contours[0], axis=0)]))
+    across = int(np.argmin(np.ptp(contours[0], axis=0)))
     planes: dict[int, list[NDArray[np.float64]]] = {}
     for points in contours:
         place = points[:, across]
         plane = round(float(place.mean()))
         if np.abs(place - plane).max() > OFF_SLICE or not 0 <= plane < size[across]:
-            raise GeometryError(
-                f"{path}: expected contours on slices 0 to {size[across] - 1} of the CT, got one at {place.mean():.2f}"
-            )
+            where = f"slices 0 to {size[across] - 1} of the CT, at most {OFF_SLICE} of one off"
+            raise GeometryError(f"{path}: expected contours on {where}; got one from {place.min():.2f} to {place.max():.2f}")
         planes.setdefault(plane, []).append(np.delete(points, across, axis=1))
     _check_every_slice(sorted(planes), path)
     slices = np.moveaxis(inside, across, 0)
@@ -90,27 +90,37 @@ def structure(contours: list[NDArray[np.float64]], size: tuple[int, int, int], p
 
 def _points(contour: pydicom.Dataset, grid: Volume, path: Path) -> NDArray[np.float64]:
     """Points of a contour as voxel indices (z, y, x)."""
-    raw = contour.get_item("ContourData").value
     # As the text stands in the file: there are millions, and pydicom's own numbers keep their text too.
-    numbers = raw.split(b"\\") if isinstance(raw, bytes) else raw
+    numbers = raw_parts(contour, "ContourData")
     try:
-        return grid.index(np.array(numbers, float).reshape(-1, 3))
+        points = np.array(numbers, float).reshape(-1, 3)
     except ValueError as error:
-        raise VolumeError(f"{path}: expected contours of x, y, z in mm, got {len(numbers)} values: {error}") from error
+        raise VolumeError(f"{path}: expected contours of x, y and z in mm, got {len(numbers)} values that are not") from error
+    if not points.size:
+        raise VolumeError(f"{path}: expected contours with points, got one without")
+    return grid.index(points)
+
+
+def _number_of(item: pydicom.Dataset, path: Path) -> int:
+    try:
+        return int(item.ReferencedROINumber)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise VolumeError(f"{path}: expected the ROI number of every drawing, one has none") from error
 
 
 def _check_every_slice(planes: list[int], path: Path) -> None:
     steps = np.diff(planes)
     if len(steps) and np.median(steps) > 1:
-        raise GeometryError(f"{path}: expected contours on every slice, got them on every {np.median(steps):.0f}th")
+        raise GeometryError(f"{path}: expected contours on every slice, got them {np.median(steps):.0f} slices apart")
 
 
 def _fill(plane: NDArray[np.bool_], outlines: list[NDArray[np.float64]]) -> None:
-    """Set the pixels (rows, columns) whose centres lie within an odd number of outlines, or on one."""
+    """Set the pixels (rows, columns) whose centres lie within the outlines or on one; an outline within another is a hole."""
     areas = [shapely.make_valid(shapely.Polygon(points)) for points in outlines if len(points) > 2]
     specks = [shapely.MultiPoint(points) for points in outlines if len(points) <= 2]
-    odd = reduce(shapely.symmetric_difference, areas, shapely.Polygon())
-    area = shapely.union_all([odd, *specks]).buffer(ON_OUTLINE)
+    area = shapely.union_all([_with_holes(areas), *specks]).buffer(ON_OUTLINE)
+    if area.is_empty:
+        return
     shapely.prepare(area)
     corners = np.array(
         [(row, column) for row in _starts(area.bounds[0::2], len(plane)) for column in _starts(area.bounds[1::2], plane.shape[1])]
@@ -124,6 +134,16 @@ def _fill(plane: NDArray[np.bool_], outlines: list[NDArray[np.float64]]) -> None
     on_plane = (rows < plane.shape[0]) & (columns < plane.shape[1])
     rows, columns = rows[on_plane], columns[on_plane]
     plane[rows, columns] = shapely.intersects_xy(area, rows.astype(float), columns.astype(float))
+
+
+def _with_holes(areas: list[shapely.Geometry]) -> shapely.Geometry:
+    """The union of areas, those cut out that lie within an odd number of others."""
+    largest_first = sorted(areas, key=lambda area: -area.area)
+    whole = shapely.Polygon()
+    for place, area in enumerate(largest_first):
+        around = sum(other.area > area.area and other.contains(area) for other in largest_first[:place])
+        whole = whole.difference(area) if around % 2 else whole.union(area)
+    return whole
 
 
 def _starts(ends: Sequence[float], length: int) -> range:

@@ -1,28 +1,38 @@
-"""An export of a PACS: CT series and the lobes drawn on them, found in any nesting of folders, under pseudonyms."""
+"""An export of a PACS: CT series and the lobes drawn on them, found in any nesting of folders."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pydicom
 
-from ren_features.dicom.segments import RTSTRUCT, SEGMENTATIONS, contour_names, known_names, plain, segment_names
-from ren_features.dicom.series import DESCRIPTION, GEOMETRY, Series, headers_of, series_of
+from ren_features.dicom.headers import each_header
+from ren_features.dicom.segments import NAMING, RTSTRUCT, SEGMENTATIONS, known_names, names_of, plain_name
+from ren_features.dicom.series import DESCRIPTION, GEOMETRY, Key, Series, Slice, series_of, take_slice
 from ren_features.dicom.voxels import stacked
-from ren_features.errors import CohortError, RenError
+from ren_features.errors import CohortError, RenError, VolumeError
 from ren_features.image_path import files_of
+from ren_features.volume import Volume
 
-IDENTITY = ("PatientID", "StudyInstanceUID", "PatientName", "PatientBirthDate", "AccessionNumber", "OtherPatientIDs")
-"""Looked at to make pseudonyms and to warn of paths that tell who a patient is; written nowhere."""
+PERSON = ("PatientID", "PatientName", "PatientBirthDate", "AccessionNumber", "OtherPatientIDs")
+IDENTITY = (*PERSON, "StudyInstanceUID", "SeriesInstanceUID")
+"""Looked at to make pseudonyms and to warn of paths that tell who a patient is; written nowhere but into a mapping."""
 
-REFERENCES = ("ReferencedSeriesSequence", "ReferencedFrameOfReferenceSequence", "SegmentSequence", "StructureSetROISequence")
+REFERENCES = ("ReferencedSeriesSequence", "ReferencedFrameOfReferenceSequence")
 
 LEAST_LENGTH = 0.5
 """Share of a study's longest series that a series must cover to be picked: the thinnest one may be a biopsy's."""
+
+CONTIGUOUS = 1.5
+"""Distance of slices, as a multiple of their thickness, from which on a series has gaps and is picked last."""
+
+AXIAL = 0.9
+"""Least part of the slices' normal along the body."""
 
 
 @dataclass(frozen=True)
@@ -34,35 +44,57 @@ class ScanFound:
     folder : Path
         The deepest folder that holds all of its slices.
     series : Series
+    grid : Volume
+        Without voxels.
     needs_uid : bool
         Whether the folder holds other CT series too.
-    length_mm : float
-        Length of the body that it covers.
     mask : Path or None
         A SEG or RTSTRUCT with lobes that refers to it.
     """
 
     folder: Path
     series: Series
+    grid: Volume
     needs_uid: bool
-    length_mm: float
-    thickness_mm: float
     mask: Path | None
+
+    @property
+    def study(self) -> str:
+        """The study's UID; without one, the series stands for a study."""
+        return self.series.text("StudyInstanceUID") or self.series.uid
 
     @property
     def patient(self) -> str:
         """The patient's id; without one, the study stands for a patient."""
-        return self.told("PatientID") or self.told("StudyInstanceUID")
-
-    def told(self, name: str) -> str:
-        """A tag that tells who was scanned; empty where it is absent."""
-        return str(self.series.tag(name) or "").strip()
+        return self.series.text("PatientID") or self.study
 
     @property
-    def path_tells(self) -> bool:
-        """Whether the folder's path holds a name or number of the patient, which a store would keep."""
-        words = [word for name in IDENTITY if name != "StudyInstanceUID" for word in self.told(name).replace("^", " ").split()]
-        return any(len(word) > 2 and word.lower() in str(self.folder).lower() for word in words)
+    def length_mm(self) -> float:
+        """Length of the body that it covers."""
+        return self.grid.spacing_mm[0] * self.grid.size[0]
+
+    @property
+    def thickness_mm(self) -> float:
+        """Thickness of its slices."""
+        return self.series.acquisition.slice_thickness_mm or self.grid.spacing_mm[0]
+
+    @property
+    def is_makeshift(self) -> bool:
+        """Whether it was derived from another series, has gaps, or is not axial."""
+        derived = "DERIVED" in self.series.header.get("ImageType", "")
+        gaps = self.grid.spacing_mm[0] > CONTIGUOUS * self.thickness_mm
+        return derived or gaps or abs(self.grid.axes[2, 2]) < AXIAL
+
+    def tells_who(self, path: Path) -> bool:
+        """Whether a path holds a name or number of the patient or study, which a store would keep."""
+        told = [word for name in PERSON for word in re.split(r"[\W_]+", self.series.text(name).casefold())]
+        parts = set(re.split(r"[\W_]+", str(path).casefold()))
+        # A short word must stand alone; a long one may be part of another, and be parted itself, as dates are.
+        bare = re.sub(r"[\W_]+", "", str(path).casefold())
+        long = [
+            re.sub(r"[\W_]+", "", word) for word in (*told, self.series.uid, self.study) if len(word) > 3 or not word.isascii()
+        ]
+        return bool(parts & set(told) - {""}) or any(word in bare for word in long)
 
 
 @dataclass(frozen=True)
@@ -71,6 +103,14 @@ class Export:
 
     scans: tuple[ScanFound, ...]
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A SEG or RTSTRUCT with lobes, and the series that it was drawn on."""
+
+    path: Path
+    series: frozenset[str]
 
 
 def read_export(folder: Path, masks: Path | None = None) -> Export:
@@ -91,26 +131,69 @@ def read_export(folder: Path, masks: Path | None = None) -> Export:
         if given and not given.is_dir():
             raise CohortError(f"{given}: expected a folder, found none")
     files = {path.absolute(): None for given in (folder, masks) if given for path in files_of(given)}
+    damaged: list[Path] = []
+    taken = list(each_header(files, (*GEOMETRY, *NAMING, *REFERENCES), _take, damaged))
+    drawn = _by_series(one for one in taken if isinstance(one, Drawing))
+    series = series_of((one for one in taken if isinstance(one, tuple)), damaged, (*DESCRIPTION, *IDENTITY))
+    scans, notes = _scans([one for one in series if one.measurable], drawn)
+    notes += [f"no mask taken of several: {', '.join(map(str, several))}" for several in drawn.values() if len(several) > 1]
+    if others := sum(not one.measurable for one in series):
+        notes.append(f"{others} series are localisers, screen shots or no CT")
+    if damaged:
+        notes.append(f"{len(damaged)} DICOM files cannot be read: {', '.join(map(str, damaged[:5]))}")
+    if strange := len(files) - len(taken) - len(damaged):
+        notes.append(f"{strange} files are no DICOM (or lack its preamble)")
+    return Export(tuple(scans), tuple(notes))
+
+
+def _take(path: Path, header: pydicom.Dataset) -> tuple[Key, Slice] | Drawing | None:
+    """A slice, or lobes that were drawn."""
+    if str(header.get("SOPClassUID")) not in (RTSTRUCT, *SEGMENTATIONS):
+        return take_slice(path, header)
+    names = {plain_name(name) for called in names_of(header).values() for name in called}
+    return Drawing(path, _referenced(header)) if names & set(known_names()) else None
+
+
+def _by_series(drawings: Iterable[Drawing]) -> dict[str, list[Path]]:
     drawn: dict[str, list[Path]] = {}
-    images = _without_masks(headers_of(files, (*GEOMETRY, *REFERENCES)), drawn)
-    series = series_of(images, (*DESCRIPTION, *IDENTITY))
-    measurable = [one for one in series if one.measurable]
+    for drawing in drawings:
+        for uid in drawing.series:
+            drawn.setdefault(uid, []).append(drawing.path)
+    return drawn
+
+
+def _referenced(header: pydicom.Dataset) -> frozenset[str]:
+    """Series that a SEG or RTSTRUCT was drawn on."""
+    references = list(header.get("ReferencedSeriesSequence") or ())
+    for frame in header.get("ReferencedFrameOfReferenceSequence") or ():
+        for study in frame.get("RTReferencedStudySequence") or ():
+            references += study.get("RTReferencedSeriesSequence") or ()
+    return frozenset(str(reference.get("SeriesInstanceUID")) for reference in references)
+
+
+def _scans(series: list[Series], drawn: Mapping[str, list[Path]]) -> tuple[list[ScanFound], list[str]]:
+    """Series that can be measured, and why the others cannot."""
+    folders = [Path(os.path.commonpath([one.path.parent for one in each.slices])) for each in series]
     # Series in each folder and below it: where there are several, a series needs its UID to be found again.
-    crowd = Counter(where for one in measurable for where in (_folder_of(one), *_folder_of(one).parents))
+    crowd = Counter(where for folder in folders for where in (folder, *folder.parents))
     scans, notes = [], []
-    for one in measurable:
+    for each, folder in zip(series, folders, strict=True):
+        masks = drawn.get(each.uid, [])
         try:
-            scans.append(_scan(one, drawn.get(one.uid, []), needs_uid=crowd[_folder_of(one)] > 1))
+            if not each.uid:
+                raise VolumeError(f"{folder}: expected a SeriesInstanceUID in every file ({each})")
+            grid = stacked(each, folder).grid
         except RenError as error:
             notes.append(f"left out: {error}")
-    notes += [f"no mask taken of several: {', '.join(map(str, several))}" for several in drawn.values() if len(several) > 1]
-    if len(measurable) < len(series):
-        notes.append(f"{len(series) - len(measurable)} series are localisers, screen shots or no CT")
-    return Export(tuple(scans), tuple(notes))
+        else:
+            scans.append(ScanFound(folder, each, grid, crowd[folder] > 1, masks[0] if len(masks) == 1 else None))
+    return scans, notes
 
 
 def picked(scans: Iterable[ScanFound], pick: str) -> list[ScanFound]:
     """One series of each study: the thinnest, the largest, or that of a kernel (of several, the thinnest).
+
+    Series that were derived from others, have gaps or are not axial are taken where there is nothing else.
 
     Parameters
     ----------
@@ -119,55 +202,20 @@ def picked(scans: Iterable[ScanFound], pick: str) -> list[ScanFound]:
     """
     studies: dict[str, list[ScanFound]] = {}
     for scan in scans:
-        studies.setdefault(scan.told("StudyInstanceUID") or scan.series.uid, []).append(scan)
-    return [best for study in studies.values() if (best := _best(study, pick))]
+        studies.setdefault(scan.study, []).append(scan)
+    return [best for study in studies.values() if (best := _best(study, pick.casefold()))]
 
 
 def _best(study: list[ScanFound], pick: str) -> ScanFound | None:
+    wanted = study if pick in ("thinnest", "largest") else [scan for scan in study if _has_kernel(scan, pick)]
+    sound = [scan for scan in wanted if not scan.is_makeshift] or wanted
     if pick == "largest":
-        return max(study, key=lambda scan: len(scan.series.slices))
-    wanted = study if pick == "thinnest" else [scan for scan in study if _has_kernel(scan, pick)]
-    longest = max((scan.length_mm for scan in wanted), default=0.0)
-    whole = [scan for scan in wanted if scan.length_mm >= LEAST_LENGTH * longest]
+        return max(sound, key=lambda scan: len(scan.series.slices))
+    longest = max((scan.length_mm for scan in sound), default=0.0)
+    whole = [scan for scan in sound if scan.length_mm >= LEAST_LENGTH * longest]
     return min(whole, key=lambda scan: (scan.thickness_mm, -len(scan.series.slices)), default=None)
 
 
 def _has_kernel(scan: ScanFound, kernel: str) -> bool:
     words = (scan.series.acquisition.kernel or "").casefold()
-    return kernel.casefold() in (words, *words.split())
-
-
-def _without_masks(
-    headers: Iterable[tuple[Path, pydicom.Dataset]], drawn: dict[str, list[Path]]
-) -> Iterable[tuple[Path, pydicom.Dataset]]:
-    """Headers of images; lobes that were drawn on a series are noted under its UID."""
-    for path, header in headers:
-        kind = str(header.get("SOPClassUID"))
-        if kind not in (RTSTRUCT, *SEGMENTATIONS):
-            yield path, header
-            continue
-        names = contour_names(header) if kind == RTSTRUCT else segment_names(header)
-        if any(plain(name) in known_names() for called in names.values() for name in called):
-            for uid in _referenced(header):
-                drawn.setdefault(uid, []).append(path)
-
-
-def _referenced(header: pydicom.Dataset) -> set[str]:
-    """Series that a SEG or RTSTRUCT was drawn on."""
-    references = list(header.get("ReferencedSeriesSequence") or ())
-    for frame in header.get("ReferencedFrameOfReferenceSequence") or ():
-        for study in frame.get("RTReferencedStudySequence") or ():
-            references += study.get("RTReferencedSeriesSequence") or ()
-    return {str(reference.get("SeriesInstanceUID")) for reference in references}
-
-
-def _scan(series: Series, masks: list[Path], *, needs_uid: bool) -> ScanFound:
-    folder = _folder_of(series)
-    grid = stacked(series, folder).grid
-    spacing_mm = grid.spacing_mm[0]
-    thickness_mm = series.acquisition.slice_thickness_mm or spacing_mm
-    return ScanFound(folder, series, needs_uid, spacing_mm * grid.size[0], thickness_mm, masks[0] if len(masks) == 1 else None)
-
-
-def _folder_of(series: Series) -> Path:
-    return Path(os.path.commonpath([one.path.parent for one in series.slices]))
+    return kernel in (words, *words.split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -13,14 +14,17 @@ from pydicom.errors import InvalidDicomError
 
 import data_catalog
 from ren_features.dicom.contours import draw_contours
-from ren_features.dicom.series import headers_of
-from ren_features.errors import GeometryError, LabelError, VolumeError
+from ren_features.dicom.headers import UNREADABLE, unprinted
+from ren_features.errors import DicomError, GeometryError, LabelError, VolumeError
 from ren_features.regions import LabelScheme
 from ren_features.volume import DIRECTION_TOLERANCE, Volume
 
 RTSTRUCT = "1.2.840.10008.5.1.4.1.1.481.3"
 SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 """SOP classes: bits of each segment, or one label map."""
+
+NAMING = ("SOPClassUID", "SegmentSequence", "StructureSetROISequence")
+"""Tags that tell what is drawn."""
 
 GRID_TOLERANCE = 0.05
 """Of a voxel: positions are decimal text in DICOM, and each writer rounds them in its own way."""
@@ -50,27 +54,23 @@ def read_segments(path: Path, grid: Volume, scheme: LabelScheme) -> Volume:
     GeometryError
         When a SEG does not lie on the CT's grid, or contours not on its slices.
     """
-    with pydicom.config.disable_value_validation():  # a warning about a value would print it
-        return _read(path, grid, scheme)
+    with unprinted():
+        try:
+            dataset = pydicom.dcmread(path)
+            kind = str(dataset.get("SOPClassUID"))
+            names = names_of(dataset)
+        except (InvalidDicomError, *UNREADABLE) as error:
+            raise _unreadable(path, error) from error
+        if kind not in (RTSTRUCT, *SEGMENTATIONS):
+            raise VolumeError(f"{path}: expected a DICOM SEG or RTSTRUCT, got another DICOM file")
+        labels = structures_of(names, scheme, path)
+        if kind == RTSTRUCT:
+            return draw_contours(dataset, labels, grid, path)
+        return _on_grid(_segmentation(dataset, labels, path), grid, path)
 
 
-def _read(path: Path, grid: Volume, scheme: LabelScheme) -> Volume:
-    try:
-        dataset = pydicom.dcmread(path)
-    except (InvalidDicomError, OSError) as error:
-        raise VolumeError(f"{path}: expected a DICOM SEG or RTSTRUCT, could not read it: {error}") from error
-    kind = str(dataset.get("SOPClassUID"))
-    if kind == RTSTRUCT:
-        return draw_contours(dataset, structures_of(contour_names(dataset), scheme, path), grid, path)
-    if kind in SEGMENTATIONS:
-        return _on_grid(_segmentation(dataset, scheme, path), grid, path)
-    raise VolumeError(f"{path}: expected a DICOM SEG or RTSTRUCT, got modality {dataset.get('Modality')}")
-
-
-def check_segments(path: Path, scheme: LabelScheme) -> None:
-    """Whether a SEG or RTSTRUCT has structures of the scheme, by its header alone; raises as `read_segments`."""
-    (header,) = [header for _, header in headers_of([path], ("SOPClassUID", "SegmentSequence", "StructureSetROISequence"))]
-    structures_of(contour_names(header) if header.get("SOPClassUID") == RTSTRUCT else segment_names(header), scheme, path)
+def _unreadable(path: Path, error: Exception) -> DicomError:
+    return DicomError(f"{path}: expected a whole DICOM SEG or RTSTRUCT, could not read it", on_screen=f": {error}")
 
 
 def structures_of(names: Mapping[int, Iterable[str]], scheme: LabelScheme, path: Path) -> dict[int, int]:
@@ -81,10 +81,10 @@ def structures_of(names: Mapping[int, Iterable[str]], scheme: LabelScheme, path:
     names : mapping of int to iterable of str
         Segment number -> what it is called: names, and codes with their modifiers.
     """
-    meanings = known_names() | {plain(structure): structure for structure in scheme.labels}
+    meanings = known_names() | {plain_name(structure): structure for structure in scheme.labels}
     found: dict[int, str] = {}
     for number, called in names.items():
-        structures = sorted({meanings[plain(name)] for name in called if plain(name) in meanings})
+        structures = sorted({meanings[plain_name(name)] for name in called if plain_name(name) in meanings})
         if len(structures) > 1:
             raise LabelError(f"{path}: segment {number}: expected name and code of one structure, got {structures}")
         if structures and structures[0] in scheme.labels:
@@ -100,41 +100,38 @@ def structures_of(names: Mapping[int, Iterable[str]], scheme: LabelScheme, path:
 def known_names() -> dict[str, str]:
     """Lobe by each of its names and codes, as `segment_names.yaml` lists them."""
     table = data_catalog.read_yaml("segment_names.yaml")
-    return {plain(name): lobe for lobe, entry in table.items() for name in (*entry["names"], *entry["codes"])}
+    return {plain_name(name): lobe for lobe, entry in table.items() for name in (*entry["names"], *entry["codes"])}
 
 
-def plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """A name as names are compared: small letters and digits, with one space between words."""
     return " ".join(re.findall(r"[a-z0-9]+", name.lower()))
 
 
-def contour_names(dataset: pydicom.Dataset) -> dict[int, list[str]]:
-    """Names of an RTSTRUCT's ROIs by their numbers."""
-    return {int(roi.ROINumber): [str(roi.ROIName)] for roi in dataset.get("StructureSetROISequence") or ()}
-
-
-def segment_names(dataset: pydicom.Dataset) -> dict[int, list[str]]:
-    """Labels and codes of a SEG's segments by their numbers."""
-    names = {}
+def names_of(dataset: pydicom.Dataset) -> dict[int, list[str]]:
+    """What segments of a SEG, or ROIs of an RTSTRUCT, are called, by their numbers: names, and codes with their sides."""
+    names = {int(roi.ROINumber): [str(roi.get("ROIName", ""))] for roi in dataset.get("StructureSetROISequence") or ()}
     for segment in dataset.get("SegmentSequence") or ():
-        names[int(segment.SegmentNumber)] = [str(segment.get("SegmentLabel", ""))]
+        called = [str(segment.get("SegmentLabel", ""))]
         for code in segment.get("SegmentedPropertyTypeCodeSequence") or ():
             sides = [side.get("CodeValue") for side in code.get("SegmentedPropertyTypeModifierCodeSequence") or ()]
-            names[int(segment.SegmentNumber)].append(" ".join(map(str, [code.get("CodeValue"), *sides])))
+            called.append(" ".join(map(str, [code.get("CodeValue"), *sides])))
+        names[int(segment.SegmentNumber)] = called
     return names
 
 
-def _segmentation(dataset: pydicom.Dataset, scheme: LabelScheme, path: Path) -> Volume:
+def _segmentation(dataset: pydicom.Dataset, labels: Mapping[int, int], path: Path) -> Volume:
     """Segments of a SEG as a label map on the grid of its own frames."""
     import highdicom  # slow to import, and most cohorts have no SEG
 
-    labels = structures_of(segment_names(dataset), scheme, path)
     try:
         found = highdicom.seg.Segmentation.from_dataset(dataset, copy=False).get_volume(
             segment_numbers=list(labels), combine_segments=True, relabel=True
         )
-    except (RuntimeError, ValueError, AttributeError, KeyError) as error:
-        raise LabelError(f"{path}: expected segments without overlap on one regular grid, got {error}") from error
+    except RuntimeError as error:
+        raise DicomError(f"{path}: expected segments apart, on one even grid", on_screen=f": {error}") from error
+    except (*UNREADABLE, sqlite3.Error) as error:
+        raise _unreadable(path, error) from error
     numbers = np.array([0, *labels.values()], np.uint16)[found.array]
     z, y, x = (float(spacing) for spacing in found.spacing)
     ox, oy, oz = (float(position) for position in found.position)

@@ -1,11 +1,8 @@
-"""CT series among DICOM files: found by their headers, told apart, and one of them chosen.
-
-Of a header only geometry and technical tags are looked at, nothing that names a person.
-"""
+"""CT series among DICOM files: found by their headers, told apart, and one of them chosen."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import isfinite
@@ -13,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
-from pydicom.datadict import tag_for_keyword
-from pydicom.errors import InvalidDicomError
 
 from ren_features.acquisition import Acquisition
-from ren_features.errors import SeriesError
-from ren_features.image_path import files_of
+from ren_features.dicom.headers import Header, each_header, plain, raw_parts
+from ren_features.errors import DicomError
+from ren_features.image_path import files_of, signature
 
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 """Begins the SOP classes of screen shots, which dose reports and reconstructions on a workstation are kept as."""
 
 GEOMETRY = (
     "SOPClassUID",
+    "SOPInstanceUID",
     "ImageType",
     "SeriesInstanceUID",
     "ImagePositionPatient",
@@ -33,11 +30,16 @@ GEOMETRY = (
     "Rows",
     "Columns",
     "NumberOfFrames",
+    "SamplesPerPixel",
+    "RescaleSlope",
+    "RescaleIntercept",
 )
 """Tags of every file."""
 
 DESCRIPTION = (
-    *GEOMETRY,
+    "SOPClassUID",
+    "ImageType",
+    "SeriesInstanceUID",
     "Modality",
     "SeriesDescription",
     "ConvolutionKernel",
@@ -47,7 +49,10 @@ DESCRIPTION = (
     "ManufacturerModelName",
     "ContrastBolusAgent",
 )
-"""Tags of one file of each series."""
+"""Tags of one file of each series. What an operator wrote is for the screen alone, and names no file that is kept."""
+
+MODALITIES = ("CT", "MR", "PT", "CR", "DX", "US", "NM", "SR", "SEG", "RTSTRUCT", "RTDOSE", "RTPLAN", "REG", "PR", "OT", "SC")
+"""Those that a message names; the tag may hold anything."""
 
 LONGEST_TEXT = 64
 """Characters of a technical tag that are kept: DICOM's own limit."""
@@ -59,6 +64,8 @@ class Slice:
 
     Attributes
     ----------
+    uid : str
+        SOPInstanceUID: copies of a file have the same.
     position_mm : tuple of 3 float
         LPS position of the first voxel's centre.
     orientation : tuple of 6 float
@@ -67,24 +74,20 @@ class Slice:
         Distance of rows and of columns.
     size : tuple of 2 float
         Rows and columns.
+    rescale : tuple of 2 float
+        Slope and intercept.
+    unusual : str
+        What it is if not one gray image.
     """
 
     path: Path
+    uid: str
     position_mm: tuple[float, ...]
     orientation: tuple[float, ...]
     spacing_mm: tuple[float, ...]
     size: tuple[float, ...]
-    multi_frame: bool
-
-    @classmethod
-    def of(cls, path: Path, header: pydicom.Dataset) -> Slice:
-        """From the header of a file."""
-        position, orientation, spacing = (
-            _decimals(header, name, length)
-            for name, length in (("ImagePositionPatient", 3), ("ImageOrientationPatient", 6), ("PixelSpacing", 2))
-        )
-        size = _whole([_number(header.get("Rows")), _number(header.get("Columns"))], 2)
-        return cls(path, position, orientation, spacing, size, bool(header.get("NumberOfFrames")))
+    rescale: tuple[float, ...]
+    unusual: str
 
 
 @dataclass(frozen=True)
@@ -94,95 +97,122 @@ class Series:
     A localiser is a scout view, from which a scan was planned.
     """
 
-    header: pydicom.Dataset
+    header: Header
     slices: tuple[Slice, ...]
     is_localiser: bool
 
-    def tag(self, name: str) -> Any:
-        """A tag of that header; None where it is absent or empty."""
-        return self.header.get(name) or None
+    def text(self, name: str) -> str:
+        """A tag as one line of text; some scanners give several values."""
+        value = self.header.get(name, "")
+        line = " ".join((value if isinstance(value, str) else " ".join(value)).split())
+        return "".join(character for character in line if character.isprintable())
 
     @property
     def uid(self) -> str:
-        """Its SeriesInstanceUID: names it in the manifest, and stays out of the store."""
-        return str(self.tag("SeriesInstanceUID"))
+        """Its SeriesInstanceUID, which names it in the manifest and stays out of the store; empty where it has none."""
+        return self.text("SeriesInstanceUID")
 
     @property
     def measurable(self) -> bool:
         """Whether it is a CT, no localiser and no screen shot."""
-        shot = str(self.tag("SOPClassUID") or "").startswith(SECONDARY_CAPTURE)
-        return self.tag("Modality") == "CT" and not self.is_localiser and not shot
+        shot = self.text("SOPClassUID").startswith(SECONDARY_CAPTURE)
+        return self.text("Modality") == "CT" and not self.is_localiser and not shot
 
     @property
     def acquisition(self) -> Acquisition:
-        """Technical tags of the first slice."""
-        return Acquisition(
-            _text(self.tag("ConvolutionKernel")),
-            _number(self.tag("SliceThickness")),
-            _number(self.tag("KVP")),
-            _text(self.tag("Manufacturer")),
-            _text(self.tag("ManufacturerModelName")),
-            contrast_told=self.tag("ContrastBolusAgent") is not None,
+        """Technical tags."""
+        kernel, vendor, model = (
+            self.text(name)[:LONGEST_TEXT] or None for name in ("ConvolutionKernel", "Manufacturer", "ManufacturerModelName")
         )
+        thickness, kvp = (_number(self.text(name)) for name in ("SliceThickness", "KVP"))
+        return Acquisition(kernel, thickness, kvp, vendor, model, contrast_told=bool(self.text("ContrastBolusAgent")))
 
     def __str__(self) -> str:
         """What tells it from others, in technical tags alone."""
-        told = self.acquisition
+        modality, told = self.text("Modality"), self.acquisition
         slices = f"{len(self.slices)} slices of {told.slice_thickness_mm or 'unknown'} mm"
-        return f"{self.tag('Modality')}, {told.kernel or 'no kernel'}, {slices}"
+        kind = "localiser" if self.is_localiser else modality if modality in MODALITIES else "another modality"
+        return f"{kind}, {told.kernel or 'no kernel'}, {slices}"
 
     def describe(self) -> str:
         """The same with what the operator wrote and the UID, for the screen alone."""
-        return f"{self}, {self.tag('SeriesDescription') or 'no description'!r}, series_uid {self.uid}"
+        return f"{self}, {self.text('SeriesDescription') or 'no description'!r}, series_uid {self.uid or 'none'}"
 
 
-def headers_of(files: Iterable[Path], tags: Sequence[str]) -> Iterator[tuple[Path, pydicom.Dataset]]:
-    """Chosen tags of those files that are DICOM; the others are passed over."""
-    wanted = [tag for name in tags if (tag := tag_for_keyword(name))]
-    # Values outside the standard's rules are taken as they are: a warning about one would print it.
-    with pydicom.config.disable_value_validation():
-        for path in files:
-            try:
-                yield path, pydicom.dcmread(path, stop_before_pixels=True, specific_tags=wanted)
-            except (InvalidDicomError, EOFError):
-                continue
+Key = tuple[str, bool]
+"""SeriesInstanceUID, and whether a slice is a localiser."""
 
 
-def series_of(headers: Iterable[tuple[Path, pydicom.Dataset]], tags: Sequence[str] = DESCRIPTION) -> list[Series]:
-    """Images grouped to series; localisers apart from the slices that were planned on them.
+def take_slice(path: Path, header: pydicom.Dataset) -> tuple[Key, Slice] | None:
+    """The slice that a file is, with what groups it; None for a file without an image."""
+    position, kind = raw_parts(header, "ImagePositionPatient"), raw_parts(header, "ImageType")
+    if not position and not kind:
+        return None
+    one = Slice(
+        path,
+        "".join(raw_parts(header, "SOPInstanceUID")),
+        _numbers(position, 3),
+        _numbers(raw_parts(header, "ImageOrientationPatient"), 6),
+        _numbers(raw_parts(header, "PixelSpacing"), 2),
+        _numbers([header.get("Rows"), header.get("Columns")], 2),
+        _numbers([*(raw_parts(header, "RescaleSlope") or "1"), *(raw_parts(header, "RescaleIntercept") or "0")], 2),
+        _unusual(header),
+    )
+    return ("".join(raw_parts(header, "SeriesInstanceUID")), "LOCALIZER" in kind), one
+
+
+def _unusual(header: pydicom.Dataset) -> str:
+    if (_number(header.get("NumberOfFrames")) or 1) > 1:
+        return "an enhanced (multi-frame) CT"
+    return "a colour image" if (_number(header.get("SamplesPerPixel")) or 1) > 1 else ""
+
+
+def series_of(slices: Iterable[tuple[Key, Slice]], damaged: list[Path], tags: Sequence[str] = DESCRIPTION) -> list[Series]:
+    """Slices grouped to series; localisers apart from the slices that were planned on them, copies of a slice left out.
 
     Parameters
     ----------
-    headers : iterable of (path, Dataset)
-        With the tags of `GEOMETRY`.
+    slices : iterable
+        As `take_slice` makes them.
+    damaged : list of Path
+        Files that cannot be read are added to it.
     tags : sequence of str
         To be read of one file of each series.
     """
-    slices: dict[tuple[str, bool], list[Slice]] = {}
-    for path, header in headers:
-        kind = _parts(header, "ImageType")
-        if kind or _parts(header, "ImagePositionPatient"):
-            key = "".join(_parts(header, "SeriesInstanceUID")), "LOCALIZER" in kind
-            slices.setdefault(key, []).append(Slice.of(path, header))
-    first = headers_of((found[0].path for found in slices.values()), tags)
-    return [
-        Series(header, tuple(found), is_localiser)
-        for (_, header), ((_, is_localiser), found) in zip(first, slices.items(), strict=True)
-    ]
+    found: dict[Key, dict[tuple[str, tuple[float, ...]], Slice]] = {}
+    for key, one in slices:
+        found.setdefault(key, {}).setdefault((one.uid, one.position_mm), one)
+    series = []
+    for (_, is_localiser), group in found.items():
+        members = tuple(group.values())
+        headers = each_header([members[0].path], tags, lambda _, header: plain(header, tags), damaged)
+        series += [Series(header, members, is_localiser) for header in headers]
+    return series
 
 
 def series_in(folder: Path) -> list[Series]:
     """Series of the DICOM images in a folder and those below it.
 
     A folder with several is looked at once for each of them: what it held is remembered until it changes.
+
+    Raises
+    ------
+    DicomError
+        When a DICOM file cannot be read.
     """
-    files = files_of(folder)
-    return _series_in(tuple(files), max((file.stat().st_mtime_ns for file in files), default=0))
+    files = tuple(files_of(folder))
+    series, damaged = _series_in(files, signature(files))
+    if damaged:
+        message = f"{folder}: expected DICOM files that can be read, {len(damaged)} of {len(files)} files cannot"
+        raise DicomError(message, on_screen=f": {', '.join(path.name for path in damaged[:5])}")
+    return series
 
 
 @lru_cache(maxsize=2)
-def _series_in(files: tuple[Path, ...], changed_ns: int) -> list[Series]:  # noqa: ARG001 - part of the key
-    return series_of(headers_of(files, GEOMETRY))
+def _series_in(files: tuple[Path, ...], signed: tuple[int, int]) -> tuple[list[Series], list[Path]]:  # noqa: ARG001 - part of the key
+    damaged: list[Path] = []
+    slices = [taken for taken in each_header(files, GEOMETRY, take_slice, damaged) if taken]
+    return series_of(slices, damaged), damaged
 
 
 def chosen_series(folder: Path, series_uid: str | None) -> Series:
@@ -190,8 +220,9 @@ def chosen_series(folder: Path, series_uid: str | None) -> Series:
 
     Raises
     ------
-    SeriesError
+    DicomError
         When there is none, or several and none is named: localisers, screen shots and other modalities do not count.
+        When a DICOM file cannot be read.
     """
     series = series_in(folder)
     usable = [one for one in series if one.measurable and series_uid in (None, one.uid)]
@@ -201,37 +232,15 @@ def chosen_series(folder: Path, series_uid: str | None) -> Series:
     got = f"{folder}: expected one CT series{' of the given series_uid' if series_uid else ''}, got {len(usable)}"
     among = f" among {len(series)} series" if series and not usable else ""
     hint = ": the column series_uid names one, `ren-features manifest --pick` chooses" if len(listed) > 1 else ""
-    shown, kept = ("".join(f"\n  {text(one)}" for one in listed) for text in (Series.describe, str))
-    raise SeriesError(f"{got}{among}{hint}{kept}", f"{got}{among}{hint}{shown}")
+    kept = "".join(f"\n  {one}" for one in listed)
+    described = "".join(f"\n  {one.describe()}" for one in listed)
+    raise DicomError(f"{got}{among}{hint}{kept}", on_screen=f"\nThat is:{described}" if listed else "")
 
 
-def _text(value: Any) -> str | None:
-    """A tag as one line; some scanners give several values."""
-    parts = [str(part) for part in value] if isinstance(value, pydicom.multival.MultiValue) else [str(value or "")]
-    line = " ".join(" ".join(parts).split())
-    return "".join(character for character in line if character.isprintable())[:LONGEST_TEXT] or None
-
-
-def _parts(header: pydicom.Dataset, name: str) -> list[str]:
-    """Values of a tag of plain text that was not looked at before, as they stand in the file.
-
-    pydicom's own conversion takes four times as long, for each of hundreds of slices.
-    """
-    element = header.get_item(name)
-    value = element.value if element else None
-    text = value.decode("ascii", "replace") if isinstance(value, bytes) else ""
-    return [part.strip(" \0") for part in text.split("\\")] if text else []
-
-
-def _decimals(header: pydicom.Dataset, name: str, length: int) -> tuple[float, ...]:
-    """So many numbers of a tag of decimal text, or none."""
-    return _whole([_number(part) for part in _parts(header, name)], length)
-
-
-def _whole(numbers: Sequence[float | None], length: int) -> tuple[float, ...]:
-    """The numbers when there are so many and all are known, else none."""
-    known = tuple(number for number in numbers if number is not None)
-    return known if len(known) == len(numbers) == length else ()
+def _numbers(values: Sequence[Any], length: int) -> tuple[float, ...]:
+    """The values as numbers when there are so many and all are finite, else none."""
+    numbers = tuple(number for value in values if (number := _number(value)) is not None)
+    return numbers if len(numbers) == len(values) == length else ()
 
 
 def _number(value: Any) -> float | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ren_features.acquisition import TECHNICAL_TAGS
 from ren_features.errors import CohortError
 from ren_features.image_path import IMAGE_SUFFIXES
 from ren_features.manifest.rows import Row, Rows, note, relative
@@ -15,18 +16,20 @@ from ren_features.pseudonyms import Pseudonyms, secret_file
 if TYPE_CHECKING:
     from ren_features.dicom.export import ScanFound
 
+KEY_NAME = "id.key"
+
 LINKED = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID")
 """What the mapping file links pseudonyms to."""
 
 
 @dataclass(frozen=True)
-class Dicom:
+class ExportOptions:
     """How the manifest of an export is made.
 
     Parameters
     ----------
     id_key : Path, optional
-        File with the key of the pseudonyms, made when absent; by default beside the manifest, `<manifest>.key`.
+        File with the key of the pseudonyms, made when absent; by default `id.key` beside the manifest.
     pick : str, optional
         `thinnest`, `largest` or a kernel: one series of each study instead of all.
     mapping : Path, optional
@@ -41,7 +44,7 @@ class Dicom:
     links: Path | None = None
 
 
-def rows_of_export(folder: Path, output: Path, masks: Path | None, how: Dicom) -> Rows:
+def rows_of_export(folder: Path, output: Path, masks: Path | None, how: ExportOptions) -> Rows:
     """A row for each usable CT series.
 
     Raises
@@ -55,13 +58,18 @@ def rows_of_export(folder: Path, output: Path, masks: Path | None, how: Dicom) -
     scans = picked(export.scans, how.pick) if how.pick else list(export.scans)
     if not scans:
         reasons = "".join(f"\n  {text}" for text in export.notes)
-        got = f"none of {len(export.scans)} has kernel {how.pick}" if export.scans else f"found none{reasons}"
-        raise CohortError(f"{folder}: expected images <patient>/<scan> of type {', '.join(IMAGE_SUFFIXES)}, or CT series; {got}")
-    pseudonyms = Pseudonyms.from_file(how.id_key or output.with_name(f"{output.name}.key"))
+        kernels = sorted({scan.series.acquisition.kernel or "no kernel" for scan in export.scans})
+        got = f"none has kernel {how.pick}, they have {', '.join(kernels)}" if export.scans else f"found none{reasons}"
+        raise CohortError(
+            f"{folder}: expected CT series as DICOM, or images <patient>/<scan> of type {', '.join(IMAGE_SUFFIXES)}; {got}"
+        )
+    pseudonyms = Pseudonyms.from_file(how.id_key or output.with_name(KEY_NAME))
     rows = [_row(scan, pseudonyms, output) for scan in scans]
     if how.links:
         for row, scan in zip(rows, scans, strict=True):
             row["image"] = relative(_linked(how.links / row["scan_id"], scan.folder), output)
+            if scan.mask:
+                row["mask"] = relative(_linked(how.links / f"{row['scan_id']}.dcm", scan.mask), output)
     if how.mapping:
         _write_mapping(rows, scans, how.mapping)
     known = {scan.patient: row["patient_id"] for row, scan in zip(rows, scans, strict=True)}
@@ -69,11 +77,11 @@ def rows_of_export(folder: Path, output: Path, masks: Path | None, how: Dicom) -
 
 
 def _row(scan: ScanFound, pseudonyms: Pseudonyms, output: Path) -> Row:
-    told = {name: value for name, value in asdict(scan.series.acquisition).items() if name != "contrast_told"}
+    told = {name: getattr(scan.series.acquisition, name) for name in TECHNICAL_TAGS}
     return {
         "patient_id": pseudonyms.of("patient", scan.patient),
         "scan_id": pseudonyms.of("scan", scan.series.uid),
-        "study_id": pseudonyms.of("study", scan.told("StudyInstanceUID")),
+        "study_id": pseudonyms.of("examination", scan.study),
         "image": relative(scan.folder, output),
         "series_uid": scan.series.uid if scan.needs_uid else "",
         "mask": relative(scan.mask, output) if scan.mask else "",
@@ -82,13 +90,13 @@ def _row(scan: ScanFound, pseudonyms: Pseudonyms, output: Path) -> Row:
     }
 
 
-def _linked(link: Path, folder: Path) -> Path:
+def _linked(link: Path, target: Path) -> Path:
     try:
         link.parent.mkdir(parents=True, exist_ok=True)
-        if link.is_symlink() and link.resolve() != folder.resolve():
+        if link.is_symlink() and link.resolve() != target.resolve():
             link.unlink()
         if not link.is_symlink():
-            link.symlink_to(folder.resolve(), target_is_directory=True)
+            link.symlink_to(target.resolve())
     except OSError as error:
         raise CohortError(f"{link}: expected a place for a link to a series, got {error}") from error
     return link
@@ -100,15 +108,19 @@ def _write_mapping(rows: list[Row], scans: list[ScanFound], path: Path) -> None:
             writer = csv.writer(file)
             writer.writerow(["patient_id", "study_id", "scan_id", *LINKED])
             for row, scan in zip(rows, scans, strict=True):
-                writer.writerow([row["patient_id"], row["study_id"], row["scan_id"], *map(scan.told, LINKED)])
+                writer.writerow([row["patient_id"], row["study_id"], row["scan_id"], *map(scan.series.text, LINKED)])
     except OSError as error:
         raise CohortError(f"{path}: expected a place for the mapping, got {error}") from error
 
 
-def _notes(rows: list[Row], scans: list[ScanFound], found: tuple[str, ...], how: Dicom) -> list[str]:
+def _notes(rows: list[Row], scans: list[ScanFound], found: tuple[str, ...], how: ExportOptions) -> list[str]:
     by_scan = list(zip(rows, scans, strict=True))
-    telling = [] if how.links else [row["scan_id"] for row, scan in by_scan if scan.path_tells]
-    nameless = [row["scan_id"] for row, scan in by_scan if not scan.told("PatientID")]
+    telling = (
+        []
+        if how.links
+        else [row["scan_id"] for row, scan in by_scan if scan.tells_who(scan.folder) or (scan.mask and scan.tells_who(scan.mask))]
+    )
+    nameless = [row["scan_id"] for row, scan in by_scan if not scan.series.text("PatientID")]
     return [
         *found,
         *note("scans lie under paths that tell who the patient is, and a store keeps paths; --links DIR avoids that", telling),

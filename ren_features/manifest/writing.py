@@ -10,9 +10,10 @@ import polars as pl
 
 from ren_features.cohort import LABEL_PREFIX, Cohort, read_cohort, read_table
 from ren_features.errors import CohortError
-from ren_features.manifest.export import Dicom, rows_of_export
+from ren_features.image_path import IMAGE_SUFFIXES, files_of, is_dicom
+from ren_features.manifest.export import ExportOptions, rows_of_export
 from ren_features.manifest.rows import note
-from ren_features.manifest.tree import images_of, rows_of_tree
+from ren_features.manifest.tree import Images, images_of, rows_of_tree
 from ren_features.regions import LABEL_SCHEMES
 
 JOIN_KEYS = ("scan_id", "patient_id")
@@ -34,7 +35,7 @@ def write_manifest(
     mask_scheme: str | None = None,
     labels: Path | None = None,
     patient_prefix: bool = False,
-    dicom: Dicom | None = None,
+    dicom: ExportOptions | None = None,
 ) -> Written:
     """Write one row for each image of a folder tree `<patient>/<scan>.nii.gz`, or each usable CT series of a PACS export.
 
@@ -55,27 +56,43 @@ def write_manifest(
     labels : Path, optional
         CSV or Parquet with `scan_id` or `patient_id`; its other columns are joined to the scans. For an export, patients may
         stand there under their own ids.
-    dicom : Dicom, optional
+    dicom : ExportOptions, optional
         Makes it an export; without it, an export is what has no such tree.
 
     Raises
     ------
     CohortError
-        With every problem; then nothing is written.
+        With every problem; then no manifest is written.
     """
     if mask_scheme and mask_scheme not in LABEL_SCHEMES:
         raise CohortError(f"mask scheme: expected one of {', '.join(LABEL_SCHEMES)}, got {mask_scheme}")
     if output.suffix == ".parquet" or (labels and labels.exists() and output.exists() and output.samefile(labels)):
         raise CohortError(f"{output}: expected the name of a CSV file that is not the labels table")
+    if output.is_dir() or not output.absolute().parent.is_dir():
+        raise CohortError(f"{output}: expected the name of a file in a folder that is there")
     if tree := ({} if dicom else images_of(folder)):
+        _refuse_dicom_beside(tree, folder)
         found = rows_of_tree(tree, output, masks, mask_scheme, patient_prefix=patient_prefix)
+    elif mask_scheme or patient_prefix:
+        raise CohortError(
+            f"{folder}: expected images <patient>/<scan> of type {', '.join(IMAGE_SUFFIXES)}, which --mask-scheme and "
+            "--patient-prefix are for; found none"
+        )
     else:
-        found = rows_of_export(folder, output, masks, dicom or Dicom())
+        found = rows_of_export(folder, output, masks, dicom or ExportOptions())
     table, notes = pl.DataFrame(found.rows), found.notes
     if labels:
         table, unmatched = _join(table, labels, found.pseudonyms)
         notes = [*notes, *unmatched]
     return Written(_write_checked(table, output), tuple(notes))
+
+
+def _refuse_dicom_beside(images: Images, folder: Path) -> None:
+    """A stray image must not hide an export, whose patients would then stand under their names."""
+    others = set(files_of(folder)) - set(images.values())
+    if dicom := next((path for path in sorted(others) if is_dicom(path)), None):
+        got = f"got both ({next(iter(images.values()))} and {dicom}); --id-key takes the DICOM files alone"
+        raise CohortError(f"{folder}: expected images <patient>/<scan> or a DICOM export, {got}")
 
 
 def _join(table: pl.DataFrame, path: Path, pseudonyms: Mapping[str, str]) -> tuple[pl.DataFrame, list[str]]:
@@ -98,9 +115,15 @@ def _join(table: pl.DataFrame, path: Path, pseudonyms: Mapping[str, str]) -> tup
     known = [name for name in added.columns if name.startswith(LABEL_PREFIX)]
     unlabelled = joined.filter(pl.all_horizontal(pl.col(name).is_null() for name in known))["scan_id"].to_list() if known else []
     return joined, [
-        *note("rows of the labels table match no scan", unmatched),
+        *_unmatched(unmatched, pseudonyms),
         *note("scans have no label", unlabelled),
     ]
+
+
+def _unmatched(ids: list[str], pseudonyms: Mapping[str, str]) -> list[str]:
+    """A note on rows without a scan; the ids of an export's patients are not for a log."""
+    what = "rows of the labels table match no scan"
+    return [f"{len(ids)} {what}"] if ids and pseudonyms else note(what, ids)
 
 
 def _write_checked(table: pl.DataFrame, output: Path) -> Cohort:
@@ -110,6 +133,8 @@ def _write_checked(table: pl.DataFrame, output: Path) -> Cohort:
         table.write_csv(draft)
         cohort = read_cohort(draft)
         draft.replace(output)
+    except CohortError as error:
+        raise CohortError(*(problem.replace(draft.name, output.name) for problem in error.problems)) from error
     except OSError as error:
         raise CohortError(f"{output}: expected a folder that can be written, got {error}") from error
     finally:

@@ -57,7 +57,7 @@ def write_report(store: Path, output: Path, *, spec_id: str | None = None, on: d
         raise StoreError(f"{output}: expected a file to write the report to, got the store")
     with FeatureStore(store, external_access=False) as opened:
         facts = read_facts(opened, spec_id)
-        pictures = [find_picture(preview_folder(store), scan) for scan in facts.scans]
+        pictures = [find_picture(preview_folder(store), scan, facts.structures) for scan in facts.scans]
         data = content(opened, facts, pictures)
     about = {"store": store.name, "on": on or date.today(), "version": package_versions().get("ren-toolkit", "unknown")}
     _write(_template().stream(data | about | _assets()), output)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ren_features.fingerprint import Fingerprint
 from ren_features.preview import preview_path, thumbnail_path
 from ren_features.report.scans import Scan
 
@@ -29,13 +31,14 @@ class Picture:
         return b64encode(thumbnail_path(self.path).read_bytes()).decode()
 
 
-def find_picture(folder: Path, scan: Scan) -> Picture | None:
+def find_picture(folder: Path, scan: Scan, structures: Sequence[str]) -> Picture | None:
     """The picture that a build made of the files that were measured; None without one."""
     from PIL import Image
 
     if scan.measured is None:
         return None
-    path = preview_path(folder, scan.scan_id, scan.measured["image_sha256"], scan.measured["mask_sha256"])
+    files = Fingerprint(*(scan.measured[name] for name in ("image_sha256", "mask_sha256", "mask_scheme")))
+    path = preview_path(folder, scan.scan_id, files, structures)
     try:
         with Image.open(path) as picture, Image.open(thumbnail_path(path)):
             return Picture(path, *picture.size)

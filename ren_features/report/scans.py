@@ -12,7 +12,7 @@ from ren_features.report.svg import number
 Row = dict[str, Any]
 
 SEVERITIES = ("error", "warning", "info")
-TECHNICAL_TAGS = {
+TAG_NAMES = {
     "kernel": "Kernel",
     "slice_thickness_mm": "Slice thickness (mm)",
     "kvp": "Tube voltage (kV)",
@@ -81,7 +81,9 @@ class Scan:
         """Names and values for the opened scan; what is unknown is left out."""
         known: dict[str, Any] = {"State": self.state, "Patient": self.patient_id, "Date": self.scan_date}
         known |= {f"Label {task}": value for task, value in self.labels.items()}
-        known |= self._grids() | self.attributes | {"Image": self.image, "Mask": self.mask}
+        known |= self._grids() | {"Image": self.image, "Mask": self.mask}
+        # What the manifest says besides stands last, and never in place of what was measured.
+        known |= {name: value for name, value in self.attributes.items() if name not in {*known, *TAG_NAMES}}
         return [(name, str(value)) for name, value in known.items() if value not in (None, "")]
 
     def _grids(self) -> dict[str, Any]:
@@ -92,7 +94,7 @@ class Scan:
             f"{_product(self.measured[f'{kind}_spacing_mm'])} mm"
             for kind in ("original", "analysed")
         }
-        tags = {name: self.measured[tag] for tag, name in TECHNICAL_TAGS.items()}
+        tags = {name: self.measured[tag] for tag, name in TAG_NAMES.items()}
         return {**grids, "Mask from": self.measured["mask_source"], **tags}
 
 

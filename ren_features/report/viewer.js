@@ -28,8 +28,9 @@ function showPlace() {
   const scans = shownScans();
   const place = scans.indexOf(shownScan);
   part("viewer-place").textContent = place < 0 ? "" : `${place + 1} of ${scans.length}`;
-  part("previous").disabled = place <= 0;
-  part("next").disabled = place < 0 || place === scans.length - 1;
+  // Not `disabled`: a button that has the focus would lose it, and the arrow keys with it.
+  part("previous").ariaDisabled = String(place <= 0);
+  part("next").ariaDisabled = String(place < 0 || place === scans.length - 1);
 }
 
 function showValues() {

@@ -11,10 +11,11 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from ren_features.errors import SegmentationError
+from ren_features.fingerprint import content_digest
 from ren_features.image_file import read_mask, to_itk
 from ren_features.regions import LUNGMASK
 from ren_features.segmentation.cleanup import clean_up
-from ren_features.segmentation.networks import load, sha256, weight_files
+from ren_features.segmentation.networks import load, weight_files
 from ren_features.volume import Volume, check_same_grid
 
 
@@ -72,7 +73,7 @@ def _keep(mask: Volume, made: MadeMask) -> None:
         made.path.parent.mkdir(parents=True, exist_ok=True)
         sitk.WriteImage(to_itk(mask), str(draft), useCompression=True)
         check_same_grid(mask, read_mask(draft), where=str(draft))  # a full disk truncates without an error
-        content = {"source": made.source, "removed_voxels": made.removed_voxels, "mask_sha256": sha256(draft)}
+        content = {"source": made.source, "removed_voxels": made.removed_voxels, "mask_sha256": content_digest(draft)}
         note.write_text(json.dumps(content, indent=1), encoding="utf-8")
         note.replace(_note(made.path))
         draft.replace(made.path)
@@ -89,7 +90,7 @@ def _kept(path: Path) -> MadeMask:
     try:
         content = json.loads(_note(path).read_text(encoding="utf-8"))
         made = MadeMask(path, str(content["source"]), int(content["removed_voxels"]))
-        edited = content["mask_sha256"] != sha256(path)
+        edited = content["mask_sha256"] != content_digest(path)
     except (OSError, ValueError, KeyError, TypeError):
         return MadeMask(path, f"own file in {path.parent.name}", 0)
     return replace(made, source=f"{made.source}, edited") if edited else made

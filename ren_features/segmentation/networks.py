@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import warnings
 from collections.abc import Iterator
@@ -12,12 +11,14 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from pickle import UnpicklingError
+from threading import RLock
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ren_features.errors import SegmentationError
+from ren_features.fingerprint import content_digest
 
 LOBES, LUNGS = "LTRCLobes", "R231"
 WEIGHTS = {LOBES: "unet_ltrclobes-3a07043d.pth", LUNGS: "unet_r231-d5d2fc3d.pth"}
@@ -140,7 +141,7 @@ def load(lobes: Path, lungs: Path) -> Networks:
         if network.last.out_channels != CLASSES[name]:  # lungmask takes the number from the file
             raise SegmentationError(f"{file}: expected {CLASSES[name]} classes of {name}, got {network.last.out_channels}")
     _suit_processor(inferer)
-    digests = ", ".join(f"{name} {sha256(file)[:8]}" for name, file in files.items())
+    digests = ", ".join(f"{name} {content_digest(file)[:8]}" for name, file in files.items())
     return Networks(inferer, f"lungmask {version('lungmask')}: {digests}")
 
 
@@ -166,8 +167,10 @@ def _import_lungmask() -> Any:
     with _quiet():  # importing it silences warnings for the whole process
         try:
             from lungmask import mask
+            from tqdm import tqdm
         except ImportError as error:
             raise SegmentationError(f"expected lungmask, got: {error}; pip install 'ren-toolkit[segment]'") from error
+    tqdm.set_lock(RLock())  # its own lock would be one between processes, left behind when a worker is stopped
     logging.getLogger("lungmask").setLevel(logging.WARNING)
     return mask
 
@@ -195,9 +198,3 @@ def _torch_threads(threads: int) -> Iterator[None]:
 def _slices(voxels: NDArray[Any]) -> NDArray[np.int16]:
     """Whole HU within the networks' range, shape (z, y, x); one slice after another, to spare memory."""
     return np.stack([np.clip(np.rint(plane), *NETWORK_HU).astype(np.int16) for plane in voxels])
-
-
-def sha256(path: Path) -> str:
-    """Digest of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -81,8 +81,10 @@ def create_views(connection: duckdb.DuckDBPyConnection) -> None:
              doubted AS (SELECT DISTINCT scan_id, region, spec_id FROM quality WHERE severity <> 'info')
         SELECT patient_id, scan_id, region, scan_date, attributes, known.* EXCLUDE (scan_id),
                inputs.kernel, inputs.slice_thickness_mm, inputs.kvp, inputs.vendor, inputs.model,
-               NOT EXISTS (FROM doubted d WHERE d.scan_id = radiomics.scan_id AND d.spec_id = radiomics.spec_id
-                           AND d.region IN (radiomics.region, '{WHOLE_SCAN}')) AS quality_ok,
+               CASE WHEN rules_id IS NOT NULL THEN
+                   NOT EXISTS (FROM doubted d WHERE d.scan_id = radiomics.scan_id AND d.spec_id = radiomics.spec_id
+                               AND d.region IN (radiomics.region, '{WHOLE_SCAN}'))
+               END AS quality_ok,
                radiomics.* EXCLUDE (patient_id, scan_id, region, spec_id, run_id)
         FROM radiomics JOIN scans USING (patient_id, scan_id) JOIN inputs USING (scan_id, spec_id) LEFT JOIN known USING (scan_id)
         WHERE spec_id IN (FROM latest_spec)

@@ -88,6 +88,8 @@ CREATE TABLE inputs (
     kvp DOUBLE,
     vendor VARCHAR,
     model VARCHAR,
+    rules_id VARCHAR,
+    voxels_sha256 VARCHAR,
     PRIMARY KEY (scan_id, spec_id)
 );
 

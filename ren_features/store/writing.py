@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import data_catalog
+from ren_features.acquisition import TECHNICAL_TAGS
 from ren_features.cohort import Cohort
 from ren_features.errors import CohortError, StoreError
 from ren_features.fingerprint import FileHash, Fingerprint
 from ren_features.outcome import Measurement, Outcome
 from ren_features.provenance import Run
-from ren_features.quality import RULES, WHOLE_SCAN
+from ren_features.quality import RULES, RULES_ID, WHOLE_SCAN
 from ren_features.regions import RegionSet
 from ren_features.scan import Scan
 from ren_features.spec import ExtractionSpec
@@ -24,9 +25,6 @@ from ren_features.store.schema import create_views
 Row = dict[str, Any]
 
 BATCH = 500
-
-TECHNICAL_TAGS = ("kernel", "slice_thickness_mm", "kvp", "vendor", "model")
-"""All that a store keeps of DICOM headers."""
 
 
 def write_run(connection: Connection, run: Run, spec: ExtractionSpec) -> None:
@@ -170,7 +168,15 @@ def _write_measurement(connection: Connection, outcome: Outcome, measurement: Me
         for name, value in (("size", getattr(measurement, grid).size), ("spacing_mm", getattr(measurement, grid).spacing_mm))
     }
     told = {name: getattr(measurement.acquisition, name) for name in TECHNICAL_TAGS}
-    facts = {**asdict(outcome.fingerprint), **grids, **told, "run_id": run_id, "mask_source": measurement.mask_source}
+    facts = {
+        **asdict(outcome.fingerprint),
+        **grids,
+        **told,
+        "run_id": run_id,
+        "mask_source": measurement.mask_source,
+        "voxels_sha256": measurement.voxels_sha256,
+        "rules_id": RULES_ID,
+    }
     _insert(connection, "inputs", [key | facts])
 
 
@@ -182,7 +188,8 @@ def _mark_duplicates(connection: Connection, spec_id: str) -> None:
         """INSERT INTO quality (scan_id, region, spec_id, rule, severity, value, message)
         SELECT i.scan_id, $region, i.spec_id, $rule, $severity, count(*),
                'same image as ' || string_agg(o.scan_id, ', ' ORDER BY o.scan_id)
-        FROM inputs i JOIN inputs o USING (spec_id, image_sha256)
+        FROM inputs i JOIN inputs o
+        ON i.spec_id = o.spec_id AND coalesce(i.voxels_sha256, i.image_sha256) = coalesce(o.voxels_sha256, o.image_sha256)
         WHERE i.scan_id <> o.scan_id AND i.spec_id = $spec_id GROUP BY i.scan_id, i.spec_id""",
         {"region": WHOLE_SCAN, "rule": rule.name, "severity": rule.severity, "spec_id": spec_id},
     )

@@ -19,6 +19,7 @@ import SimpleITK as sitk
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from ren_features.fingerprint import Fingerprint
 from ren_features.image_file import to_itk
 from ren_features.preview import preview_folder, preview_path, thumbnail_path, write_preview
 from ren_features.regions import LUNGMASK
@@ -61,9 +62,9 @@ def add_pictures(store: Path) -> None:
     noise = np.random.default_rng(0).normal(0, 30, image.size)
     first = None
     with FeatureStore(store) as opened:
-        rows = opened.sql("SELECT scan_id, image_sha256, mask_sha256 FROM inputs").rows()
-    for row in rows:
-        path = preview_path(preview_folder(store), *row)
+        rows = opened.sql("SELECT scan_id, image_sha256, mask_sha256, mask_scheme FROM inputs").rows()
+    for scan_id, *files in rows:
+        path = preview_path(preview_folder(store), scan_id, Fingerprint(*files), LUNGMASK.labels)
         if first is None:
             write_preview(replace(image, voxels=(image.voxels + noise).astype(np.int16)), mask, path, dict(LUNGMASK.labels))
             first = path

@@ -109,5 +109,5 @@ def test_one_scan_in_two_formats_is_refused(tree):
 
 
 def test_a_manifest_that_cannot_be_written_is_told(tree):
-    with pytest.raises(CohortError, match="folder that can be written"):
+    with pytest.raises(CohortError, match="in a folder that is there"):
         write(tree / "ct", tree / "none" / "cohort.csv")

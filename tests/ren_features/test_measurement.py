@@ -181,7 +181,7 @@ def test_a_file_that_changes_while_it_is_measured_fails(tmp_path, scan, monkeypa
         return extract(*arguments, **options)
 
     monkeypatch.setattr(measurement, "extract", touch)
-    assert "expected the file to stay as it is" in failure(replace(scan, image=copy)).message
+    assert "expected its files to stay as they are" in failure(replace(scan, image=copy)).message
 
 
 def test_regions_that_are_all_absent_are_no_failure(scan):

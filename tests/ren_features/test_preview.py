@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from ren_features.errors import EmptyRegionError, VolumeError
+from ren_features.fingerprint import Fingerprint
 from ren_features.preview import (
     GAP,
     LOBE_COLOURS,
@@ -125,16 +126,21 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path, block):
         write_preview(*(Volume(voxels, (1.0, 1, 1)) for voxels in block), tmp_path / "file" / "s.webp", {"LUL": 1})
 
 
+def path_of(folder, scan_id="s", image="a", mask="b", scheme="lungmask", structures=("LUL", "LLL")):
+    return preview_path(folder, scan_id, Fingerprint(image, mask, scheme), structures)
+
+
 def test_a_changed_file_has_another_picture(tmp_path):
-    paths = [preview_path(tmp_path, *of) for of in (("s", "a", "b"), ("s", "c", "b"), ("s", "a", "c"), ("t", "a", "b"))]
-    assert len(set(paths)) == 4
-    assert paths[0] == preview_path(tmp_path, "s", "a", "b")
+    changes = ({}, {"image": "c"}, {"mask": "c"}, {"scheme": "cip"}, {"scan_id": "t"}, {"structures": ("LUL",)})
+    paths = [path_of(tmp_path, **change) for change in changes]
+    assert len(set(paths)) == len(changes)
+    assert paths[0] == path_of(tmp_path, structures=("LLL", "LUL"))
     assert paths[0].name.startswith("s-")
 
 
 @pytest.mark.parametrize("scan_id", ["../../etc/passwd", "a/b", "<b>", "é" * 300, "", "a\0b"])
 def test_no_scan_id_leads_out_of_the_folder(tmp_path, scan_id):
-    path = preview_path(tmp_path, scan_id, "a", "b")
+    path = path_of(tmp_path, scan_id)
     assert path.parent == tmp_path
     path.touch()
     assert path.resolve().parent == tmp_path.resolve()

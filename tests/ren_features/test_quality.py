@@ -20,6 +20,7 @@ from ren_features.segmentation.masks import LobeMasks
 from ren_features.spec import ExtractionSpec
 from ren_features.synthetic import chest_phantom
 from ren_features.volume import Volume
+from tests.ren_features.dicom.files import write_series
 
 SPEC = ExtractionSpec(spacing_mm=None, features=("firstorder",))
 LABEL = LUNGMASK.labels
@@ -94,15 +95,15 @@ FAULTS = {
     "lobe_volume": ({"labels": lambda labels: recut(labels, "LLL", 12)}, "LLL"),
     "lobe_share": ({"labels": lambda labels: recut(labels, "LLL", 12)}, "LLL"),
     "lungs_swapped": ({"labels": mirrored}, WHOLE_SCAN),
-    "lobe_at_border": ({"labels": at_side}, "RUL"),
+    "at_border": ({"labels": at_side}, "RUL"),
     "lung_density": ({"hu": lambda hu: np.where(hu > -500, hu, hu - 120)}, "LEFT"),
-    "air_density": ({"hu": lambda hu: hu + 60}, WHOLE_SCAN),
+    "air_density": ({"hu": lambda hu: hu + 80}, WHOLE_SCAN),
     "darkest_voxels": ({"hu": lambda hu: hu + 1024}, WHOLE_SCAN),
     "hu_out_of_range": ({"hu": set_part(1500, 0.1)}, "RML"),
     "slice_thickness": ({"spacing_mm": (3.5, 3.0, 3.0)}, WHOLE_SCAN),
     "contrast_untold": ({}, WHOLE_SCAN),
     "few_voxels": ({"spec": replace(SPEC, spacing_mm=(9.0, 9.0, 9.0))}, "RML"),
-    "lobe_in_pieces": ({"labels": island}, "RML"),
+    "in_pieces": ({"labels": island}, "RML"),
 }
 
 
@@ -173,11 +174,58 @@ def test_pieces_are_what_simpleitk_finds():
     assert set(shares) == {1, 2, 3}
 
 
+def test_the_same_voxels_in_another_format_are_a_duplicate(tmp_path, chest):
+    image, mask = chest
+    write_series(tmp_path / "series", image)
+    sitk.WriteImage(to_itk(image), str(tmp_path / "ct.nrrd"))
+    sitk.WriteImage(to_itk(mask), str(tmp_path / "lobes.nii.gz"))
+    lines = [f"p,{scan},{scan},lobes.nii.gz,lungmask" for scan in ("series", "ct.nrrd")]
+    (tmp_path / "cohort.csv").write_text("\n".join(["patient_id,scan_id,image,mask,mask_scheme", *lines]))
+    build(tmp_path / "cohort.csv", tmp_path / "ren.duckdb", spec=SPEC, jobs=0)
+    with FeatureStore(tmp_path / "ren.duckdb") as store:
+        found = store.sql("SELECT scan_id, message FROM quality WHERE rule = 'duplicate_image' ORDER BY 1").rows()
+    assert found == [("ct.nrrd", "same image as series"), ("series", "same image as ct.nrrd")]
+
+
+@pytest.mark.parametrize(("thickness", "apart", "found"), [(1, 3.0, False), (1, 10.0, True), (5, 2.0, True)])
+def test_thickness_is_that_of_the_header_or_the_gap(tmp_path, chest, thickness, apart, found):
+    image, mask = (Volume(volume.voxels, (apart, 3.0, 3.0)) for volume in chest)
+    write_series(tmp_path / "ct", image, SliceThickness=thickness, ContrastBolusAgent="" if found else "ULTRAVIST")
+    sitk.WriteImage(to_itk(mask), str(tmp_path / "lobes.nii.gz"))
+    scan = Scan("p", "s", tmp_path / "ct", tmp_path / "lobes.nii.gz", "lungmask")
+    findings = measure_scan(scan, 1, spec=SPEC, lobes=LobeMasks(Path("none.masks"))).measurement.findings
+    assert ("slice_thickness" in {finding.rule for finding in findings}) is found
+    assert ("contrast_untold" in {finding.rule for finding in findings}) is found
+
+
+def test_a_region_that_is_no_lung_is_not_judged_as_one(judged):
+    regions = RegionSet.from_dict({"regions": {"HEART": [1], "LEFT": [2]}})
+    found = judged(hu=lambda hu: np.where(hu > -1000, 0, hu), spec=replace(SPEC, regions=regions), contrast="none")
+    assert [region for region, rule in found if rule == "lung_density"] == ["LEFT"]
+
+
+def test_a_lung_is_cut_off_with_its_lobe(judged):
+    regions = RegionSet.from_dict({"regions": {"LEFT": ["LUL", "LLL"], "RIGHT": ["RUL", "RML", "RLL"]}})
+    found = judged(labels=at_side, spec=replace(SPEC, regions=regions), contrast="none")
+    assert ("RIGHT", "at_border") in found
+    assert ("LEFT", "at_border") not in found
+
+
+def test_stray_voxels_do_not_hide_swapped_lungs(judged):
+    def swap(labels):
+        labels = mirrored(labels)
+        labels[50, 42, 2], labels[50, 42, -3] = LABEL["RUL"], LABEL["LUL"]
+        labels[50, 42, 3], labels[50, 42, -2] = LABEL["LUL"], LABEL["RUL"]
+        return labels
+
+    assert (WHOLE_SCAN, "lungs_swapped") in judged(labels=swap)
+
+
 def test_findings_decide_what_is_ok(tmp_path, chest):
     for name, volume in zip(("ct", "lobes"), chest, strict=True):
         sitk.WriteImage(to_itk(volume), str(tmp_path / f"{name}.nii.gz"))
     sitk.WriteImage(to_itk(Volume(island(chest[1].voxels.copy()), (3.0, 3.0, 3.0))), str(tmp_path / "island.nii.gz"))
-    thick = [Volume(volume.voxels, (3.1, 3.0, 3.0)) for volume in chest]
+    thick = [Volume(chest[0].voxels - 1, (3.1, 3.0, 3.0)), Volume(chest[1].voxels, (3.1, 3.0, 3.0))]
     for name, volume in zip(("thick", "thick_lobes"), thick, strict=True):
         sitk.WriteImage(to_itk(volume), str(tmp_path / f"{name}.nii.gz"))
     rows = ["s1,ct,lobes", "s2,ct,island", "s3,thick,thick_lobes"]
@@ -197,4 +245,4 @@ def test_findings_decide_what_is_ok(tmp_path, chest):
     build(tmp_path / "cohort.csv", tmp_path / "ren.duckdb", spec=SPEC, jobs=0)
     with FeatureStore(tmp_path / "ren.duckdb") as store:
         assert store.sql("FROM quality WHERE rule = 'duplicate_image'").is_empty()
-        assert store.sql(ok).rows() == [("s2", ["RML"]), ("s3", every)]
+        assert store.sql(ok).rows() == [("s2", ["RIGHT", "RML"]), ("s3", every)]

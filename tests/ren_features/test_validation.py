@@ -67,7 +67,7 @@ def test_problems_of_a_series_are_told(tmp_path, series, write_manifest):
     write_seg(tmp_path / "seg.dcm", folder, mask.voxels[:15], {1: "heart"})
     (found,) = problems(write_manifest({"image": "ct", "mask": "seg.dcm", "mask_scheme": "dicom"}))
     assert "expected slices" in found
-    assert "1 slices missing" in found
+    assert "slices missing: 1" in found
 
 
 def test_a_scheme_is_not_told_twice(tmp_path, series, write_manifest):

@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shutil
 import stat
 
 import numpy as np
@@ -11,7 +12,8 @@ from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
 
 from ren_features.cohort import read_cohort
 from ren_features.errors import CohortError
-from ren_features.manifest import Dicom, write_manifest
+from ren_features.image_path import is_dicom
+from ren_features.manifest import ExportOptions, write_manifest
 from ren_features.synthetic import chest_phantom
 from ren_features.volume import Volume
 from tests.ren_features.dicom.files import PERSON, write_rtstruct, write_seg, write_series
@@ -60,8 +62,8 @@ def test_every_usable_series_is_a_row_under_pseudonyms(tmp_path, export):
     assert len({row["patient_id"] for row in found}) == 2
     assert len({row["study_id"] for row in found}) == 3
     for row in found:
-        for kind in ("patient", "scan", "study"):
-            assert re.fullmatch(rf"{kind[0].upper()}[0-9a-f]{{12}}", row[f"{kind}_id"])
+        for kind, letter in (("patient", "P"), ("scan", "S"), ("study", "E")):
+            assert re.fullmatch(rf"{letter}[0-9a-f]{{12}}", row[f"{kind}_id"])
         assert bool(row["series_uid"]) == (row["image"] == "export/flat")
         assert (row["mask"], row["mask_scheme"]) == (("export/A/lobes", "dicom") if row["image"] == "export/A/1" else ("", ""))
     assert {(row["kernel"], row["kvp"], row["vendor"], row["model"]) for row in found} == {
@@ -72,23 +74,24 @@ def test_every_usable_series_is_a_row_under_pseudonyms(tmp_path, export):
 
 
 def test_pseudonyms_come_from_a_key_that_is_made_once(tmp_path, export):
-    for name in ("a.csv", "b.csv"):
-        write_manifest(export, tmp_path / name, dicom=Dicom(id_key=tmp_path / "key"))
-    write_manifest(export, tmp_path / "c.csv")
-    assert rows(tmp_path / "a.csv") == rows(tmp_path / "b.csv")
-    assert {row["patient_id"] for row in rows(tmp_path / "a.csv")}.isdisjoint(
-        row["patient_id"] for row in rows(tmp_path / "c.csv")
-    )
-    for key in (tmp_path / "key", tmp_path / "c.csv.key"):
-        assert stat.S_IMODE(key.stat().st_mode) == 0o600
-        assert re.fullmatch(r"[0-9a-f]{64}\n", key.read_text())
+    (tmp_path / "elsewhere").mkdir()
+    for name in ("a.csv", "b.csv", "elsewhere/c.csv"):
+        write_manifest(export, tmp_path / name)
+    write_manifest(export, tmp_path / "d.csv", dicom=ExportOptions(id_key=tmp_path / "elsewhere" / "id.key"))
+    ids = {name: {row["scan_id"] for row in rows(tmp_path / name)} for name in ("a.csv", "b.csv", "elsewhere/c.csv", "d.csv")}
+    assert ids["a.csv"] == ids["b.csv"]
+    assert ids["elsewhere/c.csv"] == ids["d.csv"]
+    assert ids["a.csv"].isdisjoint(ids["d.csv"])
+    key = tmp_path / "id.key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert re.fullmatch(r"[0-9a-f]{64}\n", key.read_text())
 
 
 @pytest.mark.parametrize("content", ["", "secret", "ab" * 31])
 def test_a_file_that_is_no_key_is_refused(tmp_path, export, content):
     (tmp_path / "key").write_text(content)
     with pytest.raises(CohortError, match=r"key: expected a key of 64 hexadecimal digits"):
-        write_manifest(export, tmp_path / "c.csv", dicom=Dicom(id_key=tmp_path / "key"))
+        write_manifest(export, tmp_path / "c.csv", dicom=ExportOptions(id_key=tmp_path / "key"))
     assert (tmp_path / "key").read_text() == content
 
 
@@ -103,20 +106,20 @@ def test_a_file_that_is_no_key_is_refused(tmp_path, export, content):
     ],
 )
 def test_one_series_of_each_study_is_picked(tmp_path, export, pick, images):
-    write_manifest(export, tmp_path / "cohort.csv", dicom=Dicom(pick=pick))
+    write_manifest(export, tmp_path / "cohort.csv", dicom=ExportOptions(pick=pick))
     assert sorted(row["image"] for row in rows(tmp_path / "cohort.csv")) == images
 
 
 def test_a_kernel_that_no_series_has_is_refused(tmp_path, export):
-    with pytest.raises(CohortError, match="none of 5 has kernel B80f"):
-        write_manifest(export, tmp_path / "cohort.csv", dicom=Dicom(pick="B80f"))
+    with pytest.raises(CohortError, match="none has kernel B80f, they have B31f, B70f 3, FC52"):
+        write_manifest(export, tmp_path / "cohort.csv", dicom=ExportOptions(pick="B80f"))
 
 
 def test_series_that_cannot_be_measured_are_left_out_with_the_reason(tmp_path, export):
     sorted((export / "A" / "2").iterdir())[10].unlink()
     written = write_manifest(export, tmp_path / "cohort.csv")
     assert len(written.cohort.scans) == 4
-    assert any(note.startswith("left out: ") and "1 slices missing" in note for note in written.notes)
+    assert any(note.startswith("left out: ") and "slices missing: 1" in note for note in written.notes)
 
 
 def test_of_two_masks_none_is_taken(tmp_path, export, chest):
@@ -142,7 +145,8 @@ def test_labels_may_name_patients_by_their_own_ids(tmp_path, export):
 
 
 def test_the_mapping_is_written_on_request_alone(tmp_path, export):
-    write_manifest(export, tmp_path / "cohort.csv", dicom=Dicom(mapping=tmp_path / "mapping.csv"))
+    (tmp_path / "mapping.csv").write_text("of before")
+    write_manifest(export, tmp_path / "cohort.csv", dicom=ExportOptions(mapping=tmp_path / "mapping.csv"))
     assert stat.S_IMODE((tmp_path / "mapping.csv").stat().st_mode) == 0o600
     with (tmp_path / "mapping.csv").open() as file:
         linked = {row["patient_id"]: row["PatientID"] for row in csv.DictReader(file)}
@@ -155,24 +159,113 @@ def test_paths_that_tell_who_a_patient_is_are_noted_and_links_avoid_them(tmp_pat
     written = write_manifest(export, tmp_path / "cohort.csv")
     assert any("3 scans lie under paths that tell who the patient is" in note for note in written.notes)
     for _ in range(2):
-        written = write_manifest(export, tmp_path / "linked.csv", dicom=Dicom(links=tmp_path / "links"))
+        written = write_manifest(export, tmp_path / "linked.csv", dicom=ExportOptions(links=tmp_path / "links"))
     assert not any("paths that tell" in note for note in written.notes)
     assert {scan.image.parent.name for scan in written.cohort.scans} == {"links"}
     assert all(scan.image.is_dir() for scan in written.cohort.scans)
 
 
-def test_a_study_without_patient_id_is_a_patient_of_its_own(tmp_path, chest):
+@pytest.mark.parametrize("name", ["HOSP4711", "x_hosp4711_y", "1945-05-18", "Erika", "ACC998877", "77", "李明", "Wu_Li"])
+def test_paths_of_many_kinds_tell_who_a_patient_is(tmp_path, chest, name):
+    person = {
+        **PERSON,
+        "OtherPatientIDs": "77",
+        "PatientName": "李^明" if name == "李明" else "Wu^Li" if "Wu" in name else "MUSTERMANN^ERIKA",
+    }
+    write_series(tmp_path / "x" / name / "ct", chest[0], SpecificCharacterSet="ISO_IR 192", **person)
+    written = write_manifest(tmp_path / "x", tmp_path / "cohort.csv")
+    assert any("1 scans lie under paths that tell" in note for note in written.notes)
+
+
+def test_a_path_that_tells_nothing_is_not_noted(tmp_path, chest):
+    write_series(tmp_path / "x" / "series 12", chest[0], **PERSON)
+    assert not any("paths that tell" in note for note in write_manifest(tmp_path / "x", tmp_path / "cohort.csv").notes)
+
+
+def test_links_hide_paths_of_masks_too(tmp_path, export):
+    (export / "A" / "lobes").rename(export / "A" / "HOSP4711")
+    written = write_manifest(export, tmp_path / "plain.csv")
+    assert any("1 scans lie under paths that tell" in note for note in written.notes)
+    written = write_manifest(export, tmp_path / "cohort.csv", dicom=ExportOptions(links=tmp_path / "links"))
+    (mask,) = (scan.mask for scan in written.cohort.scans if scan.mask)
+    assert mask.parent == tmp_path / "links"
+    assert is_dicom(mask)
+
+
+def test_a_scan_without_any_id_is_a_patient_of_its_own(tmp_path, chest):
     for study in "ab":
         write_series(tmp_path / "x" / study, chest[0])
+        write_series(tmp_path / "x" / (study * 2), chest[0], StudyInstanceUID="")
     written = write_manifest(tmp_path / "x", tmp_path / "cohort.csv")
-    assert len(written.cohort.patients) == 2
-    assert any("2 scans have no patient id" in note for note in written.notes)
+    assert len(written.cohort.patients) == 4
+    assert len({row["study_id"] for row in rows(tmp_path / "cohort.csv")}) == 4
+    assert any("4 scans have no patient id" in note for note in written.notes)
+
+
+def test_a_series_without_uid_is_left_out(tmp_path, export, chest):
+    write_series(export / "nameless", chest[0], SeriesInstanceUID="")
+    written = write_manifest(export, tmp_path / "cohort.csv")
+    assert len(written.cohort.scans) == 5
+    assert any("nameless: expected a SeriesInstanceUID" in note for note in written.notes)
+
+
+def test_a_copy_of_a_series_is_no_other_scan(tmp_path, export):
+    shutil.copytree(export / "A" / "2", export / "copy")
+    written = write_manifest(export, tmp_path / "cohort.csv")
+    assert len(written.cohort.scans) == 5
+
+
+@pytest.mark.parametrize("pick", ["thinnest", "largest", "LARGEST", "B31f"])
+def test_reformats_and_gaps_are_picked_last(tmp_path, chest, pick):
+    image, study = chest[0], generate_uid()
+    fine = Volume(np.repeat(image.voxels, 4, axis=0), (1.0, 4.5, 4.5))
+    coronal = Volume(fine.voxels, fine.spacing_mm, direction=(1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, -1.0, 0.0))
+    root = tmp_path / "x"
+    write_series(root / "whole", image, StudyInstanceUID=study, SliceThickness=4)
+    write_series(root / "mip", fine, StudyInstanceUID=study, SliceThickness=1, ImageType=["DERIVED", "SECONDARY", "MIP"])
+    write_series(root / "coronal", coronal, StudyInstanceUID=study, SliceThickness=1)
+    write_series(root / "gaps", Volume(image.voxels, (10.0, 4.5, 4.5)), StudyInstanceUID=study, SliceThickness=1)
+    write_manifest(root, tmp_path / "cohort.csv", dicom=ExportOptions(pick=pick))
+    assert [row["image"] for row in rows(tmp_path / "cohort.csv")] == ["x/whole"]
+
+
+def test_a_stray_image_does_not_hide_an_export(tmp_path, export):
+    (export / "A" / "stray.nii.gz").write_bytes(b"")
+    with pytest.raises(CohortError, match=r"got both \(.*stray\.nii\.gz and .*\); --id-key takes the DICOM files alone"):
+        write_manifest(export, tmp_path / "cohort.csv")
+    written = write_manifest(export, tmp_path / "cohort.csv", dicom=ExportOptions(id_key=tmp_path / "key"))
+    assert len(written.cohort.scans) == 5
+
+
+def test_damaged_files_are_noted(tmp_path, export):
+    rng = np.random.default_rng(0)
+    content = (next((export / "flat").iterdir())).read_bytes()
+    for number in range(60):
+        damaged = bytearray(content)
+        for place in rng.integers(132, 1200, 12):
+            damaged[place] = rng.integers(256)
+        (export / f"damaged{number}").write_bytes(damaged)
+    written = write_manifest(export, tmp_path / "cohort.csv")
+    assert any("DICOM files cannot be read: " in note for note in written.notes)
+    assert len(written.cohort.scans) >= 3
+
+
+def test_options_of_trees_are_refused_for_an_export(tmp_path, export):
+    with pytest.raises(CohortError, match="which --mask-scheme and --patient-prefix are for"):
+        write_manifest(export, tmp_path / "cohort.csv", mask_scheme="lungmask")
+
+
+def test_a_place_that_is_no_file_is_refused_before_anything_is_made(tmp_path, export):
+    for output in (export, tmp_path / "none" / "cohort.csv"):
+        with pytest.raises(CohortError, match="expected the name of a file in a folder that is there"):
+            write_manifest(export, output)
+    assert not list(tmp_path.rglob("id.key"))
 
 
 def test_a_folder_without_scans_is_refused(tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(CohortError, match=r"empty: expected images <patient>/<scan> of type .*, or CT series; found none"):
+    with pytest.raises(CohortError, match=r"empty: expected CT series as DICOM, or images <patient>/<scan> .*; found none"):
         write_manifest(tmp_path / "empty", tmp_path / "cohort.csv")
     with pytest.raises(CohortError, match="nowhere: expected a folder, found none"):
-        write_manifest(tmp_path / "nowhere", tmp_path / "cohort.csv", dicom=Dicom(pick="largest"))
+        write_manifest(tmp_path / "nowhere", tmp_path / "cohort.csv", dicom=ExportOptions(pick="largest"))
     assert not list(tmp_path.glob("cohort*"))

@@ -29,6 +29,12 @@ def export(tmp_path):
     write_series(root / "two", image, **person)
     broken = write_series(root / "broken", image, **person)
     sorted(broken.iterdir())[7].unlink()
+    odd = write_series(root / "odd", image, **person, ConvolutionKernel="B31f", StudyInstanceUID="1.2.3.4444444444")
+    for path in odd.iterdir():
+        # Values against the rules, which pydicom would print when they are looked at.
+        content = path.read_bytes().replace(b"ACC998877", b"ACC99887\xff")
+        path.write_bytes(content.replace(b"19450518", b"18.05.45").replace(b"1.2.3.4444444444", b"1.2.3.MUSTERMANN"))
+    (root / "contoured" / "IM0003").rename(root / "contoured" / "MUSTERMANN_ERIKA_3")
     shapeless = write_series(root / "shapeless", image, **person)
     write_seg(root / "shapeless.dcm", shapeless, mask.voxels, {1: "GEHEIM", 2: "MUSTERMANN"})
     return root
@@ -54,7 +60,7 @@ def contents(store):
 
 def test_nothing_that_names_a_patient_gets_into_store_logs_report_or_exports(tmp_path, export):
     store, manifest = tmp_path / "ren.duckdb", tmp_path / "cohort.csv"
-    run("manifest", export, "-o", manifest, expect=0)
+    noted = run("manifest", export, "-o", manifest, "--links", tmp_path / "links", expect=0)
     by_hand = [
         "by_hand,several,export/two,export/seg,dicom",
         "by_hand,broken,export/broken,export/seg,dicom",
@@ -62,6 +68,7 @@ def test_nothing_that_names_a_patient_gets_into_store_logs_report_or_exports(tmp
     ]
     (tmp_path / "more.csv").write_text("\n".join(["patient_id,scan_id,image,mask,mask_scheme", *by_hand]))
     printed = [
+        noted,
         run("build", manifest, "--store", store, "--previews", expect=1),
         run("build", tmp_path / "more.csv", "--store", store, expect=1),
         run("status", "--store", store, expect=0),
@@ -73,7 +80,7 @@ def test_nothing_that_names_a_patient_gets_into_store_logs_report_or_exports(tmp
         failures = dict(connection.sql("SELECT scan_id, message FROM failures WHERE scan_id NOT LIKE 'S%'").fetchall())
     assert set(failures) == {"several", "broken", "shapeless"}
     assert "expected one CT series, got 2" in failures["several"]
-    files = [path for path in tmp_path.rglob("*") if path.is_file() and export not in path.parents]
+    files = [path for path in tmp_path.rglob("*") if path.is_file() and export not in path.resolve().parents]
     assert {path.suffix for path in files} >= {".duckdb", ".html", ".parquet", ".webp", ".csv", ".key"}
     for content in (*printed, *contents(store).values(), *(path.read_bytes() for path in files), *(path.name for path in files)):
         assert planted_in(content) == []

@@ -1,5 +1,7 @@
 """CT series as DICOM."""
 
+import os
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -82,7 +84,7 @@ def positions(chest):
 def test_missing_slices_are_named(tmp_path, chest):
     there = positions(chest)
     there[3] = there[4] = None
-    with pytest.raises(GeometryError, match=r"expected slices 2\.500 mm apart, got 7\.500 mm .*: 2 slices missing"):
+    with pytest.raises(GeometryError, match=r"expected slices 2\.500 mm apart, got 7\.500 mm .*: slices missing: 2"):
         read_image(write_series(tmp_path / "ct", chest, positions=there))
 
 
@@ -142,3 +144,82 @@ def test_a_slice_that_changed_is_another_scan(tmp_path, chest):
     path = next(iter(folder.iterdir()))
     path.write_bytes(path.read_bytes()[:-2] + b"\x01\x02")
     assert hash_file(folder).sha256 != before.sha256
+
+
+def rewrite(path, **tags):
+    file = pydicom.dcmread(path)
+    for name, value in tags.items():
+        setattr(file, name, value)
+    file.save_as(path)
+
+
+def test_each_slice_has_its_own_rescaling(tmp_path, chest):
+    """The first slice is unsigned and has no intercept: its type would not hold the others."""
+    folder = write_series(tmp_path / "ct", chest)
+    first = min(folder.iterdir(), key=lambda path: pydicom.dcmread(path).InstanceNumber)
+    hounsfield = np.clip(chest.voxels[0], 0, None)
+    rewrite(first, PixelRepresentation=0, RescaleIntercept=0, PixelData=hounsfield.astype("<u2").tobytes())
+    read = read_image(folder).voxels
+    np.testing.assert_array_equal(read[1:], chest.voxels[1:])
+    np.testing.assert_array_equal(read[0], hounsfield)
+
+
+def test_fractions_of_hu_stay(tmp_path, chest):
+    folder = write_series(tmp_path / "ct", chest)
+    last = max(folder.iterdir(), key=lambda path: pydicom.dcmread(path).InstanceNumber)
+    rewrite(last, RescaleIntercept=-1024.5)
+    np.testing.assert_allclose(read_image(folder).voxels[-1], chest.voxels[-1] - 0.5)
+
+
+def test_copies_of_slices_count_once(tmp_path, chest):
+    folder = write_series(tmp_path / "ct" / "a", chest)
+    shutil.copytree(folder, tmp_path / "ct" / "b")
+    np.testing.assert_array_equal(read_image(tmp_path / "ct").voxels, chest.voxels)
+
+
+def test_a_slice_that_changed_is_noticed_whatever_its_time(tmp_path, chest):
+    folder = write_series(tmp_path / "ct", chest)
+    os.utime(next(iter(folder.iterdir())), ns=(4 * 10**18, 4 * 10**18))
+    before, path = hash_file(folder), sorted(folder.iterdir())[-1]
+    there = path.stat()
+    path.write_bytes(path.read_bytes()[:-2] + b"\x01\x02")
+    os.utime(path, ns=(there.st_atime_ns, there.st_mtime_ns - 10**9))
+    after = hash_file(folder, {before.path: before})
+    assert after.sha256 != before.sha256
+
+
+def test_names_and_notes_beside_a_series_do_not_change_its_digest(tmp_path, chest):
+    folder = write_series(tmp_path / "ct", chest)
+    before = hash_file(folder).sha256
+    (folder / "notes.txt").write_text("seen")
+    for number, path in enumerate(sorted(folder.glob("IM*"))):
+        path.rename(folder / f"{99 - number}.dcm")
+    assert hash_file(folder).sha256 == before
+
+
+def test_a_damaged_file_is_named_on_screen_alone(tmp_path, chest):
+    folder = write_series(tmp_path / "ct", chest)
+    path = folder / "IM0003"
+    rows = b"\x28\x00\x10\x00US"
+    path.write_bytes(path.read_bytes().replace(rows + b"\x02", rows + b"\x03"))
+    with pytest.raises(VolumeError, match="expected DICOM files that can be read, 1 of 9 files cannot: IM0003") as refused:
+        read_image(folder)
+    assert "IM0003" not in refused.value.to_keep
+
+
+@pytest.mark.parametrize(
+    ("tags", "problem"), [({"SamplesPerPixel": 3}, "a colour image"), ({"NumberOfFrames": 4}, "multi-frame")]
+)
+def test_slices_that_are_no_gray_images_are_refused(tmp_path, chest, tags, problem):
+    with pytest.raises(VolumeError, match=f"expected one gray slice a file, got .*{problem}"):
+        read_image(write_series(tmp_path / "ct", chest, **tags))
+
+
+def test_a_folder_of_a_localiser_says_so(tmp_path, chest):
+    folder = write_series(tmp_path / "ct", chest, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    with pytest.raises(VolumeError, match=r"(?s)expected one CT series, got 0 among 1 series.*localiser, B31f"):
+        read_image(folder)
+
+
+def test_an_empty_folder_has_no_digest(tmp_path):
+    assert hash_file(tmp_path) is None

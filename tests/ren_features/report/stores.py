@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ren_features import ExtractionSpec, build
+from ren_features.fingerprint import Fingerprint
 from ren_features.preview import preview_folder, preview_path, write_preview
 from ren_features.regions import LUNGMASK
 from ren_features.store.connection import connect_to_write
@@ -86,10 +87,11 @@ def write_pictures(store: Path, phantom) -> dict[str, Path]:
     image, mask = phantom
     paths = {}
     with connect_to_write(store) as connection:
-        rows = connection.execute("SELECT scan_id, image_sha256, mask_sha256 FROM inputs ORDER BY scan_id").fetchall()
-    for scan_id, image_sha256, mask_sha256 in rows:
+        query = "SELECT scan_id, image_sha256, mask_sha256, mask_scheme FROM inputs ORDER BY scan_id"
+        rows = connection.execute(query).fetchall()
+    for scan_id, *files in rows:
         if scan_id != UNPICTURED:
-            paths[scan_id] = preview_path(preview_folder(store), scan_id, image_sha256, mask_sha256)
+            paths[scan_id] = preview_path(preview_folder(store), scan_id, Fingerprint(*files), LUNGMASK.labels)
             hounsfield = round(gray_of(int(scan_id[1:])) * 1200 / 255) - 1000
             flat = replace(image, voxels=np.full(image.size, hounsfield, np.int16))
             write_preview(flat, mask, paths[scan_id], dict(LUNGMASK.labels))
