@@ -6,10 +6,7 @@ Beside each picture stands a thumbnail, drawn anew at its own size so that the o
 from __future__ import annotations
 
 import hashlib
-import os
-import re
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,8 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ren_features.draft import draft_of
 from ren_features.errors import VolumeError
 from ren_features.fingerprint import Fingerprint
+from ren_features.scan import file_name
 from ren_features.volume import Box, Volume, bounding_box, widen
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def preview_path(folder: Path, scan_id: str, files: Fingerprint, structures: Ite
     """Where the picture of a scan stands; a changed image or mask has another picture, and other structures have."""
     drawn = (scan_id, files.image_sha256, files.mask_sha256, files.mask_scheme, *sorted(structures))
     digest = hashlib.sha256("\0".join(map(str, drawn)).encode()).hexdigest()[:16]
-    return folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', scan_id)[:80]}-{digest}.webp"
+    return folder / f"{file_name(scan_id)}-{digest}.webp"
 
 
 def thumbnail_path(picture: Path) -> Path:
@@ -199,11 +198,5 @@ def _rgb(colour: str) -> NDArray[np.uint8]:
 
 
 def _save(picture: Image.Image, path: Path) -> None:
-    """Write beside the place and move there, so that no half of a picture is ever found."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with draft_of(path) as draft:
         picture.save(draft, "WEBP", quality=QUALITY, method=4)
-        draft.replace(path)
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -46,3 +47,8 @@ class Scan:
         except LabelError as error:
             return [str(error)] if self.mask else []
         return []
+
+
+def file_name(scan_id: str) -> str:
+    """A scan's id as a part of a file's name: it leads out of no folder, and is not too long."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", scan_id)[:80]

@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from ren_features.cohort import LABEL_PREFIX, Cohort, read_cohort, read_table
+from ren_features.draft import draft_of
 from ren_features.errors import CohortError
 from ren_features.image_path import IMAGE_SUFFIXES, files_of, is_dicom
 from ren_features.manifest.export import ExportOptions, rows_of_export
@@ -128,15 +129,16 @@ def _unmatched(ids: list[str], pseudonyms: Mapping[str, str]) -> list[str]:
 
 def _write_checked(table: pl.DataFrame, output: Path) -> Cohort:
     """Put the manifest in its place only when it reads back without problems."""
-    draft = output.with_name(f"{output.name}.draft")
     try:
-        table.write_csv(draft)
-        cohort = read_cohort(draft)
-        draft.replace(output)
-    except CohortError as error:
-        raise CohortError(*(problem.replace(draft.name, output.name) for problem in error.problems)) from error
+        with draft_of(output) as draft:
+            table.write_csv(draft)
+            return _read_back(draft, output)
     except OSError as error:
-        raise CohortError(f"{output}: expected a folder that can be written, got {error}") from error
-    finally:
-        draft.unlink(missing_ok=True)
-    return cohort
+        raise CohortError(f"{output}: expected a folder that can be written, got {error.strerror}") from error
+
+
+def _read_back(draft: Path, output: Path) -> Cohort:
+    try:
+        return read_cohort(draft)
+    except CohortError as error:
+        raise CohortError(*(problem.replace(str(draft), str(output)) for problem in error.problems)) from error

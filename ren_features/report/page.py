@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from base64 import b64encode
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
@@ -14,6 +12,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
+from ren_features.draft import draft_of
 from ren_features.errors import StoreError
 from ren_features.preview import preview_folder
 from ren_features.provenance import package_versions
@@ -101,15 +100,9 @@ def _template() -> jinja2.Template:
 
 
 def _write(stream: jinja2.environment.TemplateStream, output: Path) -> None:
-    """Write beside the place and move there, so that no half of a page is left."""
-    draft = output.with_name(f".{output.name}.{os.getpid()}")
     try:
         stream.enable_buffering(64)
-        with draft.open("w", encoding="utf-8", newline="\n") as file:
+        with draft_of(output) as draft, draft.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(stream)
-        draft.replace(output)
     except OSError as error:
-        raise StoreError(f"report {output}: could not be written: {error}") from error
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
+        raise StoreError(f"report {output}: could not be written: {error.strerror or error}") from error

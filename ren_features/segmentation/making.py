@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import SimpleITK as sitk
 
+from ren_features.draft import draft_of
 from ren_features.errors import SegmentationError
 from ren_features.fingerprint import content_digest
 from ren_features.image_file import read_mask, to_itk
@@ -68,21 +67,16 @@ def make_mask(path: Path, weights: Path | None, image: Volume, threads: int) -> 
 
 def _keep(mask: Volume, made: MadeMask) -> None:
     """Put a mask in its place when it is whole, and before it the note on how it was made."""
-    draft, note = (made.path.with_name(f".{os.getpid()}.{path.name}") for path in (made.path, _note(made.path)))
     try:
         made.path.parent.mkdir(parents=True, exist_ok=True)
-        sitk.WriteImage(to_itk(mask), str(draft), useCompression=True)
-        check_same_grid(mask, read_mask(draft), where=str(draft))  # a full disk truncates without an error
-        content = {"source": made.source, "removed_voxels": made.removed_voxels, "mask_sha256": content_digest(draft)}
-        note.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        note.replace(_note(made.path))
-        draft.replace(made.path)
+        with draft_of(made.path) as draft:
+            sitk.WriteImage(to_itk(mask), str(draft), useCompression=True)
+            check_same_grid(mask, read_mask(draft), where=str(draft))  # a full disk truncates without an error
+            content = {"source": made.source, "removed_voxels": made.removed_voxels, "mask_sha256": content_digest(draft)}
+            with draft_of(_note(made.path)) as note:
+                note.write_text(json.dumps(content, indent=1), encoding="utf-8")
     except (OSError, RuntimeError, ValueError) as error:
         raise SegmentationError(f"{made.path}: expected a folder that can be written, got {error}") from error
-    finally:
-        for file in (draft, note):
-            with suppress(OSError):
-                file.unlink(missing_ok=True)
 
 
 def _kept(path: Path) -> MadeMask:

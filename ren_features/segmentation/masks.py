@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ren_features.regions import LUNGMASK
-from ren_features.scan import Scan
+from ren_features.scan import Scan, file_name
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class LobeMasks:
 
     def path(self, scan_id: str, image_sha256: str) -> Path:
         """Where the mask of a scan stands; a changed image has another one."""
-        return self.folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', scan_id)[:80]}-{image_sha256[:12]}.nii.gz"
+        return self.folder / f"{file_name(scan_id)}-{image_sha256[:12]}.nii.gz"
 
     def given_to(self, scan: Scan, image_sha256: str) -> Scan:
         """The scan with its mask here, if there is one or is to be one."""

@@ -14,7 +14,7 @@ from ren_features import FeatureStore
 from ren_features.regions import LABEL_SCHEMES, REN_REGIONS
 from ren_features.spec import FEATURE_NAMES
 
-COMMANDS = ("manifest", "validate", "synth", "build", "status", "query", "describe", "export")
+COMMANDS = ("manifest", "validate", "synth", "build", "status", "query", "describe", "export", "report")
 
 
 @pytest.fixture(scope="module")

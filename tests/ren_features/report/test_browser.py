@@ -313,3 +313,34 @@ def test_a_narrow_window_scrolls_only_its_tables(page):
     overflow = page.execute_script("return document.documentElement.scrollWidth - innerWidth")
     page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert overflow <= 0
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1440, 900), (1920, 1080), (700, 900)])
+def test_the_large_picture_is_shown_whole(page, size):
+    page.set_window_size(*size)
+    try:
+        page.find_element(By.LINK_TEXT, shown(page)[0]).click()
+        wait(lambda: page.execute_script("return document.querySelector('.film img').complete"))
+        film, picture = (
+            page.execute_script(
+                f"const box = document.querySelector('{part}').getBoundingClientRect(); return [box.top, box.bottom]"
+            )
+            for part in (".film", ".film img")
+        )
+        assert film[0] <= picture[0] < picture[1] <= film[1]
+    finally:
+        page.set_window_size(1440, 900)
+
+
+def test_leafing_goes_on_from_the_last_scan(page):
+    choose(page, "flagged")
+    names = shown(page)
+    page.find_element(By.LINK_TEXT, names[-2]).click()
+    button = page.find_element(By.ID, "next")
+    button.click()
+    assert title(page) == names[-1]
+    assert button.get_attribute("aria-disabled") == "true"
+    button.click()
+    assert title(page) == names[-1]
+    press(page, Keys.ARROW_LEFT)
+    assert title(page) == names[-2]

@@ -1,7 +1,6 @@
 """Stores of scans without masks, as the command line builds them."""
 
 import json
-import shutil
 
 import pytest
 import SimpleITK as sitk
@@ -107,8 +106,46 @@ def test_pictures_are_made_of_scans_that_were_measured_before(cohort, build, wei
     assert "2 scans of before have got a picture." in build("--previews").stdout
     assert len(list(pictures.glob("*.webp"))) == 4
     assert "a picture" not in build("--previews").stdout
-    shutil.rmtree(pictures)
+
+
+def test_a_picture_that_fails_is_no_failure_of_the_scan(cohort, build, weights):
+    pictures = cohort.with_name("ren.duckdb.previews")
     pictures.write_text("no folder")
-    printed = build("--previews", expect=1).stdout
+    printed = build("--segment", "--weights", weights, "--previews", expect=1).stdout
     assert "no picture  given (preview): " in printed
-    assert sql(cohort, "SELECT DISTINCT status FROM runs") == [("finished",)]
+    assert "2 scans stored" in printed
+    assert sql(cohort, "FROM failures") == []
+    pictures.unlink()
+    assert "2 scans of before have got a picture." in build("--previews").stdout
+
+
+def test_a_partly_measured_scan_gets_a_picture_too(cohort, build):
+    mask = sitk.ReadImage(str(cohort.with_name("lobes.nii.gz")))
+    mask = sitk.Mask(mask, mask != LUNGMASK.labels["RML"])
+    mask[0, 0, 0] = LUNGMASK.labels["RML"]
+    sitk.WriteImage(mask, str(cohort.with_name("lobes.nii.gz")))
+    assert "(1 of them without some regions)" in build(expect=1).stdout
+    assert "1 scans of before have got a picture." in build("--previews", expect=1).stdout
+
+
+def test_pictures_of_other_regions_stand_beside(tmp_path, cohort, build):
+    (tmp_path / "upper.yaml").write_text("name: upper\nregions: {UPPER: [LUL, RUL]}")
+    build("--previews", expect=1)
+    before = {path: path.read_bytes() for path in cohort.with_name("ren.duckdb.previews").iterdir()}
+    build("--previews", "--regions", tmp_path / "upper.yaml", expect=1)
+    after = {path: path.read_bytes() for path in cohort.with_name("ren.duckdb.previews").iterdir()}
+    assert len(after) == 2 * len(before)
+    assert before.items() < after.items()
+
+
+def test_a_scan_whose_files_changed_meanwhile_is_tried_again(cohort, build):
+    """Its failure belongs to no content that is known."""
+    build(expect=1)
+    with FeatureStore(cohort.with_name("ren.duckdb"), read_only=False) as store:
+        store.sql("UPDATE failures SET image_sha256 = NULL")
+    assert "made" in build(expect=1).stdout
+    assert sql(cohort, "SELECT count(*) FROM failures WHERE run_id = (SELECT max(run_id) FROM runs)") == [(1,)]
+
+
+def test_stopped_workers_leave_nothing_behind(cohort, build, weights):
+    assert "leaked" not in build("--segment", "--weights", weights).stderr
