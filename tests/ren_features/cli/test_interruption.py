@@ -144,6 +144,7 @@ def test_a_second_build_of_one_store_is_told_who_has_it(ren, write_manifest, lon
     cohort, path = write_manifest({}, {"scan_id": "s2"} | long_scan), tmp_path / "ren.duckdb"
     with started("build", cohort, "--store", path, "--spec", native) as process:
         wait_for(process, "[1/2]")
+        process.send_signal(signal.SIGSTOP)  # it keeps the store, however long the others take
         refused = ren("build", cohort, "--store", path, "--spec", native, expect=2)
         assert f"PID {process.pid}" in refused.stderr
         reader = ren("status", "--store", path, expect=2)
