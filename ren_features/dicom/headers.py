@@ -6,6 +6,7 @@ import struct
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
@@ -34,6 +35,9 @@ UNREADABLE = (
     ValueError,
 )
 """What pydicom and highdicom raise for damaged files."""
+
+BATCH = 100
+"""Headers that are read between two changes of pydicom's settings."""
 
 _reading = Lock()
 
@@ -64,15 +68,25 @@ def each_header(
         Files that begin as DICOM and cannot be read are added to it.
     """
     wanted = [tag for name in tags if (tag := tag_for_keyword(name))]
-    for path in files:
-        try:
-            with unprinted():
-                taken = take(path, pydicom.dcmread(path, stop_before_pixels=True, specific_tags=wanted))
-        except (InvalidDicomError, *UNREADABLE):
-            if is_dicom(path):
-                damaged.append(path)
-            continue
-        yield taken
+    for some in _batched(files):
+        with unprinted():
+            taken = [one for path in some for one in _taken(path, wanted, take, damaged)]
+        yield from taken
+
+
+def _taken(path: Path, wanted: list[int], take: Callable[[Path, pydicom.Dataset], Taken], damaged: list[Path]) -> list[Taken]:
+    try:
+        return [take(path, pydicom.dcmread(path, stop_before_pixels=True, specific_tags=wanted))]
+    except (InvalidDicomError, *UNREADABLE):
+        if is_dicom(path):
+            damaged.append(path)
+        return []
+
+
+def _batched(files: Iterable[Path]) -> Iterator[list[Path]]:
+    remaining = iter(files)
+    while some := list(islice(remaining, BATCH)):
+        yield some
 
 
 def plain(header: pydicom.Dataset, tags: Sequence[str]) -> Header:

@@ -30,7 +30,6 @@ GEOMETRY = (
     "Rows",
     "Columns",
     "NumberOfFrames",
-    "SamplesPerPixel",
     "RescaleSlope",
     "RescaleIntercept",
 )
@@ -48,6 +47,7 @@ DESCRIPTION = (
     "Manufacturer",
     "ManufacturerModelName",
     "ContrastBolusAgent",
+    "SamplesPerPixel",
 )
 """Tags of one file of each series. What an operator wrote is for the screen alone, and names no file that is kept."""
 
@@ -76,8 +76,8 @@ class Slice:
         Rows and columns.
     rescale : tuple of 2 float
         Slope and intercept.
-    unusual : str
-        What it is if not one gray image.
+    frames : tuple of 1 float
+        Frames in the file.
     """
 
     path: Path
@@ -87,7 +87,7 @@ class Slice:
     spacing_mm: tuple[float, ...]
     size: tuple[float, ...]
     rescale: tuple[float, ...]
-    unusual: str
+    frames: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -156,15 +156,9 @@ def take_slice(path: Path, header: pydicom.Dataset) -> tuple[Key, Slice] | None:
         _numbers(raw_parts(header, "PixelSpacing"), 2),
         _numbers([header.get("Rows"), header.get("Columns")], 2),
         _numbers([*(raw_parts(header, "RescaleSlope") or "1"), *(raw_parts(header, "RescaleIntercept") or "0")], 2),
-        _unusual(header),
+        _numbers(raw_parts(header, "NumberOfFrames"), 1),
     )
     return ("".join(raw_parts(header, "SeriesInstanceUID")), "LOCALIZER" in kind), one
-
-
-def _unusual(header: pydicom.Dataset) -> str:
-    if (_number(header.get("NumberOfFrames")) or 1) > 1:
-        return "an enhanced (multi-frame) CT"
-    return "a colour image" if (_number(header.get("SamplesPerPixel")) or 1) > 1 else ""
 
 
 def series_of(slices: Iterable[tuple[Key, Slice]], damaged: list[Path], tags: Sequence[str] = DESCRIPTION) -> list[Series]:

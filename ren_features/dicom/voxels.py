@@ -98,9 +98,10 @@ def read_voxels(stack: Stack, folder: Path) -> NDArray[Any]:
 
 
 def _check_headers(series: Series) -> None:
-    unusual = sorted({one.unusual for one in series.slices} - {""})
-    if unusual:
-        raise VolumeError(f"expected one gray slice a file, got {' and '.join(unusual)}")
+    if any(frames > 1 for one in series.slices for frames in one.frames):
+        raise VolumeError("expected one slice a file, got an enhanced (multi-frame) CT")
+    if series.text("SamplesPerPixel") not in ("", "1"):
+        raise VolumeError("expected gray slices, got colour images")
     for name, attribute in NEEDED.items():
         without = sum(not getattr(one, attribute) for one in series.slices)
         if without:

@@ -207,11 +207,9 @@ def test_a_damaged_file_is_named_on_screen_alone(tmp_path, chest):
     assert "IM0003" not in refused.value.to_keep
 
 
-@pytest.mark.parametrize(
-    ("tags", "problem"), [({"SamplesPerPixel": 3}, "a colour image"), ({"NumberOfFrames": 4}, "multi-frame")]
-)
+@pytest.mark.parametrize(("tags", "problem"), [({"SamplesPerPixel": 3}, "colour images"), ({"NumberOfFrames": 4}, "multi-frame")])
 def test_slices_that_are_no_gray_images_are_refused(tmp_path, chest, tags, problem):
-    with pytest.raises(VolumeError, match=f"expected one gray slice a file, got .*{problem}"):
+    with pytest.raises(VolumeError, match=f"expected .*, got .*{problem}"):
         read_image(write_series(tmp_path / "ct", chest, **tags))
 
 
