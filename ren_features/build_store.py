@@ -53,6 +53,9 @@ class Listener(Protocol):
     def finished(self, outcome: Outcome) -> None:
         """Called after each scan has been committed."""
 
+    def pictured(self, scan: Scan, failure: Failure | None, left: int) -> None:
+        """Called after each picture of a scan that was measured before; `left` are still to be made."""
+
 
 class Silent:
     """A listener that does not care."""
@@ -61,6 +64,9 @@ class Silent:
         """Do nothing."""
 
     def finished(self, outcome: Outcome) -> None:
+        """Do nothing."""
+
+    def pictured(self, scan: Scan, failure: Failure | None, left: int) -> None:
         """Do nothing."""
 
 
@@ -134,7 +140,10 @@ def build(
                 listener.finished(outcome)
             if pictures:
                 preview = partial(PREVIEW_SCAN, spec=spec, lobes=lobes, previews=pictures)
-                _picture_all(summary, _without_picture(plan, pictures, spec), preview, jobs, threads)
+                without = _without_picture(plan, pictures, spec)
+                for made, (scan, failed) in enumerate(_picture_all(without, preview, jobs, threads), start=1):
+                    _count_picture(summary, scan, failed)
+                    listener.pictured(scan, failed, len(without) - made)
     finally:
         connection.close()
     summary.seconds = time.monotonic() - start
@@ -191,14 +200,17 @@ def _without_picture(plan: Plan, folder: Path, spec: ExtractionSpec) -> list[Sca
 
 
 def _picture_all(
-    summary: Summary, scans: list[Scan], preview: Callable[[Scan, int], Failure | None], jobs: int, threads: int
-) -> None:
+    scans: list[Scan], preview: Callable[[Scan, int], Failure | None], jobs: int, threads: int
+) -> Iterator[tuple[Scan, Failure | None]]:
     for scan, result in run_tasks(preview, scans, jobs=jobs, threads=threads):
-        failure = _died(scan, result) if isinstance(result, WorkerDiedError) else result
-        if failure:
-            summary.unpictured.append((scan, failure))
-        else:
-            summary.pictured.append(scan)
+        yield scan, _died(scan, result) if isinstance(result, WorkerDiedError) else result
+
+
+def _count_picture(summary: Summary, scan: Scan, failure: Failure | None) -> None:
+    if failure:
+        summary.unpictured.append((scan, failure))
+    else:
+        summary.pictured.append(scan)
 
 
 def _count(summary: Summary, outcome: Outcome) -> None:

@@ -21,8 +21,9 @@ from rich.progress import (
 from rich.text import Text
 
 from ren_features.build_store import Listener
-from ren_features.outcome import Outcome
+from ren_features.outcome import Failure, Outcome
 from ren_features.plan import Plan
+from ren_features.scan import Scan
 
 
 @contextmanager
@@ -62,6 +63,10 @@ class Lines:
         self.count += 1
         self._print(f"[{self.count}/{self.total}] {_line(outcome)}, {time.monotonic() - self.start:.0f} s so far")
 
+    def pictured(self, scan: Scan, failure: Failure | None, left: int) -> None:
+        """Say that a picture was made."""
+        self._print(f"picture of {scan.scan_id}: {failure.message if failure else 'made'}, {left} left")
+
     def _print(self, line: str) -> None:
         with suppress(BrokenPipeError):
             print(line, file=sys.stderr, flush=True)
@@ -83,6 +88,10 @@ class Bar:
         self.progress.advance(self.task)
         if outcome.failure:
             self.progress.console.print(_line(outcome), markup=False, highlight=False, soft_wrap=True)
+
+    def pictured(self, scan: Scan, failure: Failure | None, left: int) -> None:
+        """Count down the pictures of scans that were measured before."""
+        self.progress.update(self.task, description=f"pictures: {left} left, {scan.scan_id} {'failed' if failure else 'made'}")
 
 
 class Rate(ProgressColumn):

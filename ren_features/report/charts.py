@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ren_features.histogram import FIRST_HU, LAST_HU, WIDTH_HU
 from ren_features.report import svg
-from ren_features.report.scans import Scan
+from ren_features.report.scans import GalleryScan
 from ren_features.report.svg import Scale
 
 WIDTH, HEIGHT = 310, 206
@@ -21,14 +21,14 @@ MOST_BARS = 36
 HALF_LETTER = 3.5
 
 
-def scans_per_patient(scans: Sequence[Scan]) -> Markup:
+def scans_per_patient(scans: Sequence[GalleryScan]) -> Markup:
     """How many patients have one scan, two scans, ..."""
     patients = Counter(Counter(scan.patient_id for scan in scans).values())
     counts = {svg.number(many): patients[many] for many in range(1, max(patients, default=0) + 1)}
     return _bars("Patients by their number of scans", counts, x_label="scans of a patient", y_label="patients", of="scans")
 
 
-def scans_by_date(scans: Sequence[Scan]) -> Markup:
+def scans_by_date(scans: Sequence[GalleryScan]) -> Markup:
     """Scans a month, or a year where months would be too many."""
     dates = sorted(scan.scan_date for scan in scans if scan.scan_date)
     if not dates:
@@ -67,7 +67,7 @@ def _bars(label: str, counts: Mapping[str, int], *, x_label: str, y_label: str, 
     return svg.drawing(WIDTH, HEIGHT, label, marks)
 
 
-def labels_by_task(scans: Sequence[Scan]) -> Markup:
+def labels_by_task(scans: Sequence[GalleryScan]) -> Markup:
     """Positive, negative and unknown scans of every task."""
     tasks = sorted({task for scan in scans for task in scan.labels})
     if not tasks:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from ren_features.errors import StoreError
-from ren_features.report.scans import Row, Scan
+from ren_features.report.scans import GalleryScan, Row
 from ren_features.store import FeatureStore
 
 
@@ -17,7 +17,7 @@ class Facts:
 
     spec: Row
     regions: list[Row]
-    scans: list[Scan]
+    scans: list[GalleryScan]
 
     @property
     def structures(self) -> list[str]:
@@ -52,7 +52,7 @@ def _spec(store: FeatureStore, spec_id: str | None) -> Row:
     return wanted[0] | {"settings": json.loads(wanted[0]["settings"])}
 
 
-def _scans(store: FeatureStore, spec_id: str) -> list[Scan]:
+def _scans(store: FeatureStore, spec_id: str) -> list[GalleryScan]:
     cohort = store.sql("""
         SELECT scan_id, patient_id, scan_date, image, mask, attributes::VARCHAR AS attributes
         FROM scans ORDER BY patient_id, scan_date NULLS LAST, scan_id
@@ -68,7 +68,7 @@ def _scans(store: FeatureStore, spec_id: str) -> list[Scan]:
         )
     )
     return [
-        Scan(
+        GalleryScan(
             **row | {"attributes": json.loads(row["attributes"])},
             labels={label["task"]: label["value"] for label in labels[row["scan_id"]]},
             measured=next(iter(measured[row["scan_id"]]), None),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ren_features.fingerprint import Fingerprint
 from ren_features.preview import preview_path, thumbnail_path
-from ren_features.report.scans import Scan
+from ren_features.report.scans import GalleryScan
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Picture:
         return b64encode(thumbnail_path(self.path).read_bytes()).decode()
 
 
-def find_picture(folder: Path, scan: Scan, structures: Sequence[str]) -> Picture | None:
+def find_picture(folder: Path, scan: GalleryScan, structures: Sequence[str]) -> Picture | None:
     """The picture that a build made of the files that were measured; None without one."""
     from PIL import Image
 

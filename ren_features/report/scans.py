@@ -22,7 +22,7 @@ TAG_NAMES = {
 
 
 @dataclass(frozen=True)
-class Scan:
+class GalleryScan:
     """One row of the gallery.
 
     Attributes

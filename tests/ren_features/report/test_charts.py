@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from ren_features.report import charts, svg
-from ren_features.report.scans import Scan
+from ren_features.report.scans import GalleryScan
 
 
 def scan(scan_id="s", patient_id="p", day=None, **labels):
-    return Scan(scan_id, patient_id, day, "i", "m", {}, labels, None, None, [], {})
+    return GalleryScan(scan_id, patient_id, day, "i", "m", {}, labels, None, None, [], {})
 
 
 def hints(chart):
