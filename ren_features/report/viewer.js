@@ -44,17 +44,22 @@ function showValues() {
     : `no values of ${region.value}${sought || part("unusual").checked ? " like that" : ""}`;
 }
 
+function addressOf(scan) {
+  return `#scan=${encodeURIComponent(page.scans[scan])}`;
+}
+
 function leaf(step) {
   const scans = shownScans();
   const place = scans.indexOf(shownScan);
   const scan = place < 0 ? undefined : scans[place + step];
   if (scan === undefined) return;
-  history.replaceState(null, "", `#scan=${encodeURIComponent(page.scans[scan])}`);
+  history.replaceState(null, "", addressOf(scan));
   openScan(scan);
 }
 
 viewer.addEventListener("close", () => {
-  if (location.hash.startsWith("#scan=")) history.replaceState(null, "", location.pathname + location.search);
+  // By now another scan may have been chosen.
+  if (location.hash === addressOf(shownScan)) history.replaceState(null, "", location.pathname + location.search);
   focusScan(shownScan);
 });
 viewer.addEventListener("click", (event) => event.target === viewer && viewer.close());
