@@ -107,7 +107,7 @@ def read_lobes(path: Path, image: Volume, scheme: LabelScheme) -> Volume:
         When segments are none of the structures, or overlap; when the scheme is of another kind of file.
     """
     named = scheme.name.partition("+")[0]
-    if named in LABEL_SCHEMES and is_dicom(path) != (named == "dicom"):
+    if path.is_file() and named in LABEL_SCHEMES and is_dicom(path) != (named == "dicom"):
         kind = "a DICOM file" if is_dicom(path) else "a label map"
         raise LabelError(f"mask {path}: expected mask_scheme dicom for DICOM files and no others, got {named} for {kind}")
     if is_dicom(path):
