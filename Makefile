@@ -37,8 +37,8 @@ format: .venv/test.done
 	$(BIN)/ruff check --fix .
 
 benchmark: .venv/test.done
-	$(BIN)/python tests/benchmarks/radiomics.py --quick
-	$(BIN)/python tests/benchmarks/scan.py
+	$(BIN)/python -m tests.benchmarks.radiomics --quick
+	$(BIN)/python -m tests.benchmarks.scan
 
 # Installation happens when these files change, and not otherwise.
 .venv/core.done: pyproject.toml constraints.txt

@@ -13,8 +13,8 @@ import pytest
 import SimpleITK as sitk
 
 from ren_features.image_file import to_itk
-from ren_features.synthetic import chest_phantom
 from ren_features.volume import Volume
+from tests.phantom import chest_phantom
 
 TINY = (16, 18, 20)
 COMMAND = Path(sys.executable).parent / "ren-features"

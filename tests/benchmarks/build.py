@@ -1,6 +1,6 @@
 """How `ren-features build` scales with workers, what one worker needs, and how soon `--help` answers.
 
-.venv/bin/python tests/benchmarks/build.py --image ct.nrrd --mask lobes.nii.gz [--copies 8] [--spec spec.yaml] [--runs 1]
+.venv/bin/python -m tests.benchmarks.build --image ct.nrrd --mask lobes.nii.gz [--copies 8] [--spec spec.yaml] [--runs 1]
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from commands import COMMAND, seconds
+from tests.benchmarks.commands import COMMAND, seconds
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """How fast the fast engine is: against its peers, by family, by size of the lungs, and what it needs.
 
-    .venv/bin/python tests/benchmarks/radiomics.py [--quick] [--pictologics PYTHON] [--flash-radiomics PYTHON]
+    .venv/bin/python -m tests.benchmarks.radiomics [--quick] [--pictologics PYTHON] [--flash-radiomics PYTHON]
 
 Peers that are not installed here run with the Python of an environment that has them; all on the same phantom, one after another.
 Tables are in Markdown. Times are medians, ratios are of times in this run.
@@ -27,7 +27,7 @@ from ren_features.cores import available_cores
 from ren_features.radiomics import extract
 from ren_features.regions import LUNGMASK, REN_REGIONS
 from ren_features.spec import FAMILIES, ExtractionSpec
-from ren_features.synthetic import chest_phantom
+from tests.phantom import chest_phantom
 
 FULL, QUICK = 4.5, 0.5
 """Million lung voxels of an adult's chest at 1 mm, and of a smaller one."""

@@ -1,6 +1,6 @@
 """How soon the report of a large cohort opens in Chromium, with pictures as large as those of an adult's chest.
 
-.venv/bin/python tests/benchmarks/report.py [--scans 500] [--runs 5]
+.venv/bin/python -m tests.benchmarks.report [--scans 500] [--runs 5]
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import shutil
 import statistics
-import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -17,15 +16,13 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
 from ren_features.fingerprint import Fingerprint
 from ren_features.image_file import to_itk
 from ren_features.preview import preview_folder, preview_path, thumbnail_path, write_preview
 from ren_features.regions import LUNGMASK
 from ren_features.report import write_report
 from ren_features.store import FeatureStore
-from ren_features.synthetic import chest_phantom
+from tests.phantom import chest_phantom
 from tests.ren_features.report.chromium import open_chromium
 from tests.ren_features.report.stores import make_store
 

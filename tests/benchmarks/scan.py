@@ -1,6 +1,6 @@
 """One large scan, from its compressed files to rows of a store: how long, how much memory, and where the time goes.
 
-    .venv/bin/python tests/benchmarks/scan.py [--engine pyradiomics] [--runs 3]
+    .venv/bin/python -m tests.benchmarks.scan [--engine pyradiomics] [--runs 3]
 
 The scan is a phantom of 512 x 512 x 300 voxels with noise, as large when compressed as a thin-slice CT.
 """
@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
-from commands import COMMAND, seconds
 
 from ren_features.acquisition import UNTOLD
 from ren_features.examination import Examination
@@ -31,8 +30,9 @@ from ren_features.quality import Finding, findings
 from ren_features.radiomics import extract
 from ren_features.regions import LUNGMASK, REN_REGIONS
 from ren_features.resampling import to_analysis_grid
-from ren_features.synthetic import chest_phantom
 from ren_features.volume import Volume
+from tests.benchmarks.commands import COMMAND, seconds
+from tests.phantom import chest_phantom
 
 ONE_MM = (1.0, 1.0, 1.0)
 

@@ -1,6 +1,6 @@
 """How many scans a second `ren-features validate` checks: series of 300 slices as DICOM, and NIfTI files.
 
-.venv/bin/python tests/benchmarks/validate.py [--scans 200] [--jobs 2]
+.venv/bin/python -m tests.benchmarks.validate [--scans 200] [--jobs 2]
 """
 
 from __future__ import annotations
@@ -8,18 +8,15 @@ from __future__ import annotations
 import argparse
 import csv
 import os
-import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
-from commands import COMMAND, seconds
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from ren_features.image_file import to_itk
 from ren_features.volume import Volume
+from tests.benchmarks.commands import COMMAND, seconds
 from tests.ren_features.dicom.files import write_series
 
 SLICES = 300

@@ -18,8 +18,8 @@ from ren_features.regions import LUNGMASK, RegionSet
 from ren_features.scan import Scan
 from ren_features.segmentation.masks import LobeMasks
 from ren_features.spec import ExtractionSpec
-from ren_features.synthetic import chest_phantom
 from ren_features.volume import Volume
+from tests.phantom import chest_phantom
 from tests.ren_features.dicom.files import write_series
 
 SPEC = ExtractionSpec(spacing_mm=None, features=("firstorder",))

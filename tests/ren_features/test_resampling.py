@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from ren_features.errors import EmptyRegionError
 from ren_features.image_file import to_itk
 from ren_features.resampling import Axis, to_analysis_grid
-from ren_features.synthetic import chest_phantom
 from ren_features.volume import Volume, bounding_box
+from tests.phantom import chest_phantom
 
 ONE_MM = (1.0, 1.0, 1.0)
 

@@ -8,8 +8,8 @@ import SimpleITK as sitk
 from ren_features.cohort import read_cohort
 from ren_features.image_file import to_itk
 from ren_features.regions import REN_REGIONS, RegionSet
-from ren_features.synthetic import chest_phantom
 from ren_features.validation import problems_of
+from tests.phantom import chest_phantom
 from tests.ren_features.dicom.files import write_rtstruct, write_seg, write_series
 
 

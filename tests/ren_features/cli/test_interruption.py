@@ -12,8 +12,8 @@ import SimpleITK as sitk
 
 from ren_features import FeatureStore
 from ren_features.image_file import to_itk
-from ren_features.synthetic import chest_phantom
 from tests.conftest import COMMAND
+from tests.phantom import chest_phantom
 
 pytestmark = pytest.mark.slow
 

@@ -14,8 +14,8 @@ from ren_features.cohort import read_cohort
 from ren_features.errors import CohortError
 from ren_features.image_path import is_dicom
 from ren_features.manifest import ExportOptions, write_manifest
-from ren_features.synthetic import chest_phantom
 from ren_features.volume import Volume
+from tests.phantom import chest_phantom
 from tests.ren_features.dicom.files import PERSON, write_rtstruct, write_seg, write_series
 
 NAMES = {1: "LUL", 2: "LLL", 3: "RUL", 4: "RML", 5: "RLL"}

@@ -6,8 +6,8 @@ from dataclasses import replace
 import duckdb
 import pytest
 
-from ren_features.synthetic import chest_phantom
 from tests.conftest import COMMAND
+from tests.phantom import chest_phantom
 from tests.ren_features.dicom.files import PERSON, write_rtstruct, write_seg, write_series
 
 NAMES = {1: "LUL", 2: "LLL", 3: "RUL", 4: "RML", 5: "RLL"}

@@ -12,7 +12,7 @@ from ren_features.dicom.segments import read_segments
 from ren_features.errors import GeometryError, LabelError, VolumeError
 from ren_features.image_file import read_image
 from ren_features.regions import LABEL_SCHEMES, LUNGMASK
-from ren_features.synthetic import chest_phantom
+from tests.phantom import chest_phantom
 from tests.ren_features.dicom.files import write_rtstruct, write_seg, write_series
 
 SCHEME = LABEL_SCHEMES["dicom"]

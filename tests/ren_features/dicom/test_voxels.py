@@ -13,8 +13,8 @@ from ren_features import FeatureStore, build
 from ren_features.errors import GeometryError, VolumeError
 from ren_features.fingerprint import hash_file
 from ren_features.image_file import read_image, to_itk
-from ren_features.synthetic import chest_phantom
 from ren_features.volume import Volume
+from tests.phantom import chest_phantom
 from tests.ren_features.dicom.files import write_series
 
 

@@ -10,7 +10,7 @@ from ren_features.extents import joined, label_extents
 from ren_features.radiomics import extract, refusal
 from ren_features.regions import LABEL_SCHEMES, LUNGMASK, REN_REGIONS, RegionSet
 from ren_features.spec import FEATURE_NAMES, ExtractionSpec
-from ren_features.synthetic import chest_phantom
+from tests.phantom import chest_phantom
 
 SPACING = (2.5, 0.7, 0.8)
 

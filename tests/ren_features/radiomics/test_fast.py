@@ -25,7 +25,7 @@ from ren_features.radiomics.fast.discretization import discretize
 from ren_features.radiomics.fast.structures import in_turns
 from ren_features.regions import REN_REGIONS, RegionSet
 from ren_features.spec import ExtractionSpec
-from ren_features.synthetic import chest_phantom
+from tests.phantom import chest_phantom
 from tests.ren_features.radiomics import plain
 
 REGIONS = {"A": (1,), "B": (2,), "AB": (1, 2), "ABC": (1, 2, 3), "BC": (2, 3)}

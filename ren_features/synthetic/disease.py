@@ -1,0 +1,193 @@
+"""What a radiologist would see in the lungs: patterns of interstitial lung disease, and what looks like it but is not.
+
+A pattern takes those places of the lungs that are most prone to it, as many as its extent says. What is prone belongs to the
+patient: a disease that grows from scan to scan grows around what it took before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ren_features.synthetic.grid import Box, Floats, Grid, SmoothField
+from ren_features.synthetic.lobules import Lobules
+from ren_features.synthetic.parameters import DiseaseParameters
+
+SOFT = 0.12
+"""Width of a pattern's edge, in units of proneness."""
+
+
+class Pattern(IntEnum):
+    """What a voxel of the lungs shows; the numbers are those of the pattern maps, 0 is none of them."""
+
+    ground_glass = 1
+    reticulation = 2
+    honeycombing = 3
+    emphysema = 4
+    infection = 5
+    atelectasis = 6
+
+
+@dataclass(frozen=True)
+class Burden:
+    """How much of the lungs each pattern takes at one scan.
+
+    Parameters
+    ----------
+    ild : float
+        Interstitial lung disease, share of both lungs.
+    fibrosis : float
+        Share of it that is reticulation or honeycombing; the rest is ground glass.
+    honeycombing : float
+        Share of the fibrosis.
+    emphysema : float
+        Share of both lungs.
+    atelectasis : float
+        Strength of the dependent density, 0 to 1.
+    infection_mm : float
+        Radius of a focus; 0 for none.
+    """
+
+    ild: float = 0.0
+    fibrosis: float = 0.0
+    honeycombing: float = 0.0
+    emphysema: float = 0.0
+    atelectasis: float = 0.0
+    infection_mm: float = 0.0
+
+
+@dataclass(frozen=True)
+class Lungs:
+    """Both lungs on a grid, before anything is wrong with them.
+
+    Parameters
+    ----------
+    grid : Grid
+        Of a body at full inspiration.
+    inside : ndarray of bool, shape (z, y, x)
+    depth_mm : ndarray, shape (z, y, x)
+        Distance from the pleura, about; negative outside.
+    up, back : ndarray
+        Height and place from front to back as parts of the lungs, broadcast over (z, y, x).
+    """
+
+    grid: Grid
+    inside: NDArray[np.bool_]
+    depth_mm: Floats
+    up: Floats
+    back: Floats
+
+
+class Disease:
+    """Where one patient's lungs are prone to which pattern.
+
+    Parameters
+    ----------
+    rng : Generator
+    box : Box
+        Around the lungs.
+    parameters : DiseaseParameters
+    """
+
+    def __init__(self, rng: np.random.Generator, box: Box, parameters: DiseaseParameters) -> None:
+        self.parameters = parameters
+        self.patches, self.mixture, self.apical, self.focus = (SmoothField.over(rng, box, step) for step in (24, 16, 30, 14))
+        self.lobules = Lobules.over(rng, box, parameters.lobule_mm)
+        self.meshes = Lobules.over(rng, box, parameters.mesh_mm)
+        self.cysts = Lobules.over(rng, box, parameters.cyst_mm)
+        self.infected = rng.random(3)
+
+    def shares(self, lungs: Lungs, burden: Burden) -> dict[Pattern, Floats]:
+        """How much of each voxel a pattern takes, 0 to 1, with soft edges; patterns without extent are left out."""
+        shares = dict(self._ild(lungs, burden)) if burden.ild else {}
+        free = 1 - sum(shares.values(), np.float32(0))
+        if burden.emphysema:
+            prone = lungs.up + 0.25 * self.apical.on(lungs.grid)
+            shares[Pattern.emphysema] = free * _taken(prone, lungs.inside, burden.emphysema)
+        if burden.infection_mm:
+            shares[Pattern.infection] = free * self._focus(lungs, burden.infection_mm)
+        if burden.atelectasis:
+            shares[Pattern.atelectasis] = free * self._dependent(lungs, burden.atelectasis)
+        return {pattern: np.where(lungs.inside, share, 0).astype(np.float32) for pattern, share in shares.items()}
+
+    def _ild(self, lungs: Lungs, burden: Burden) -> dict[Pattern, Floats]:
+        """Basal and subpleural first; fibrosis nearest to the pleura, honeycombing where it is oldest."""
+        own = self.parameters
+        near = np.exp(-np.maximum(lungs.depth_mm, 0) / np.float32(own.subpleural_mm))
+        basal = own.basal * (1 - lungs.up) + own.dorsal * lungs.back
+        prone = basal + own.peripheral * near + own.patchy * self.patches.on(lungs.grid)
+        ill = _taken(prone, lungs.inside, burden.ild)
+        fibrotic = prone + 0.5 * own.peripheral * near + 0.8 * own.patchy * self.mixture.on(lungs.grid)
+        scarred = np.minimum(ill, _taken(fibrotic, ill > 0.5, burden.fibrosis))
+        cystic = np.minimum(scarred, _taken(fibrotic + own.peripheral * near, scarred > 0.5, burden.honeycombing))
+        return {
+            Pattern.ground_glass: ill - scarred,
+            Pattern.reticulation: scarred - cystic,
+            Pattern.honeycombing: cystic,
+        }
+
+    def _focus(self, lungs: Lungs, radius_mm: float) -> Floats:
+        """One focus of pneumonia, ragged at its edge."""
+        places = np.argwhere(lungs.inside & (lungs.depth_mm > 5))
+        if not len(places):
+            return np.zeros(lungs.grid.size, np.float32)
+        z, y, x = places[int(self.infected[0] * len(places))]
+        grid = lungs.grid
+        away = np.sqrt((grid.z - grid.z_mm[z]) ** 2 + (grid.y - grid.y_mm[y]) ** 2 + (grid.x - grid.x_mm[x]) ** 2) / radius_mm
+        return np.asarray(np.clip(1.5 * (1 - away + 0.3 * self.focus.on(grid)), 0, 1), np.float32)
+
+    def _dependent(self, lungs: Lungs, strength: float) -> Floats:
+        """A band along the lowest pleura of a patient who lies on the back."""
+        near = np.exp(-np.maximum(lungs.depth_mm, 0) / np.float32(self.parameters.atelectasis_mm))
+        lowest = np.clip((lungs.back - 0.72) / 0.15, 0, 1) * np.clip((0.75 - lungs.up) / 0.2, 0, 1)
+        return np.asarray(np.clip(strength * lowest * near * (1 + 0.3 * self.focus.on(lungs.grid)), 0, 1), np.float32)
+
+    def apply(self, hu: Floats, lungs: Lungs, shares: Mapping[Pattern, Floats]) -> None:
+        """Change the CT numbers of healthy lung to those of the patterns, in place."""
+        own, voxel_mm = self.parameters, lungs.grid.spacing_mm
+        for pattern, share in shares.items():
+            there = share > 0
+            if pattern is Pattern.ground_glass:
+                lobules = self.lobules.on(lungs.grid, there)
+                hu += share * own.ground_glass_hu * (0.75 + 0.5 * lobules.value)
+            elif pattern is Pattern.reticulation:
+                lines = sheet(self.meshes.on(lungs.grid, there).wall_mm, own.line_mm, voxel_mm)
+                hu += share * (own.fibrosis_hu + lines * own.line_hu)
+            elif pattern is Pattern.honeycombing:
+                walls = sheet(self.cysts.on(lungs.grid, there).wall_mm, own.cyst_wall_mm, voxel_mm)
+                hu += share * (own.cyst_hu + walls * (own.cyst_wall_hu - own.cyst_hu) - hu)
+            elif pattern is Pattern.emphysema:
+                holes = np.clip((own.hole_mm - self.lobules.on(lungs.grid, there).centre_mm) / voxel_mm + 0.5, 0, 1)
+                hu += share * (0.25 + 0.75 * holes) * (own.emphysema_hu - hu)
+            elif pattern is Pattern.infection:
+                hu += share**1.5 * (own.infection_hu - hu)
+            else:
+                hu += share * (own.atelectasis_hu - hu)
+
+
+def pattern_map(shares: Mapping[Pattern, Floats], inside: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The pattern that takes most of a voxel of the lungs, where that is at least half of it; shape (z, y, x)."""
+    patterns, most = np.zeros(inside.shape, np.uint8), np.full(inside.shape, 0.5, np.float32)
+    for pattern, share in shares.items():
+        more = inside & (share >= most)
+        patterns[more], most[more] = pattern, share[more]
+    return patterns
+
+
+def sheet(distance_mm: Floats, thickness_mm: float, voxel_mm: float) -> Floats:
+    """Share of a voxel that a thin wall takes, from the distance to the wall's middle."""
+    filled, width = min(1.0, thickness_mm / voxel_mm), max(thickness_mm, voxel_mm)
+    return np.asarray(filled * np.clip((width / 2 + voxel_mm / 2 - distance_mm) / voxel_mm, 0, 1), np.float32)
+
+
+def _taken(prone: Floats, among: NDArray[np.bool_], extent: float) -> Floats:
+    """The most prone `extent` (0 to 1) of the voxels `among` which to choose: 1 inside, 0 outside, soft at the edge."""
+    values = prone[among]
+    if extent <= 0 or not values.size:
+        return np.zeros(prone.shape, np.float32)
+    least = np.quantile(values, 1 - min(extent, 1.0))
+    return np.asarray(np.clip(0.5 + (prone - least) / SOFT, 0, 1), np.float32)
