@@ -1,4 +1,6 @@
-"""What the numbers of a store mean: features, regions, label schemes, tables. Data files and the few lines that read them.
+"""What the numbers of a store mean, and where such data can be had. Data files and the few lines that read them.
+
+Features, regions, label schemes, tables, quality rules, patterns; public data sets (`datasets`), the paper's numbers (`paper`).
 
 The data stand beside this module as CSV and YAML, so that they can be read without Python.
 """
@@ -16,11 +18,16 @@ import yaml
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One of the 107 radiomics features, under PyRadiomics' name."""
+    """One of the 107 radiomics features, under PyRadiomics' name.
+
+    `range` is what the definition allows, for regions of whatever shape: `any`, `at least A`, `above A` or `A to B`.
+    """
 
     name: str
+    title: str
     family: str
     unit: str
+    range: str
     ibsi_id: str | None
     ibsi_name: str | None
     definition: str
@@ -36,6 +43,39 @@ class Table:
     key: tuple[str, ...]
     holds: str
     columns: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that is known of a data set, and from where; the source may say that it is not verified."""
+
+    value: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A public cohort of chest CT.
+
+    `layout` is where its files are, for `ren-features manifest --layout`; None where it is read as DICOM, or is not known.
+    """
+
+    name: str
+    title: str
+    facts: dict[str, Fact]
+    note: str
+    commands: tuple[str, ...]
+    layout: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A pattern of disease that synthetic patients have."""
+
+    name: str
+    label: int
+    definition: str
+    source: str
 
 
 def read_text(name: str) -> str:
@@ -58,8 +98,10 @@ def features() -> dict[str, Feature]:
 def _feature(row: dict[str, str]) -> Feature:
     return Feature(
         name=row["name"],
+        title=row["title"],
         family=row["family"],
         unit=row["unit"],
+        range=row["range"],
         ibsi_id=row["ibsi_id"] or None,
         ibsi_name=row["ibsi_name"] or None,
         definition=row["definition"],
@@ -80,3 +122,61 @@ def region_descriptions() -> dict[str, str]:
     """REN's regions by name, in their order."""
     descriptions: dict[str, str] = read_yaml("regions.yaml")["descriptions"]
     return descriptions
+
+
+@cache
+def datasets() -> dict[str, Dataset]:
+    """Public cohorts that an outsider could use, by name."""
+    found = files(__package__).joinpath("datasets").iterdir()
+    names = sorted(file.name.removesuffix(".yaml") for file in found if file.name.endswith(".yaml"))
+    return {name: _dataset(name, read_yaml(f"datasets/{name}.yaml")) for name in names}
+
+
+def _dataset(name: str, content: dict[str, Any]) -> Dataset:
+    facts = {fact: Fact(_one_line(entry["value"]), _one_line(entry["source"])) for fact, entry in content["facts"].items()}
+    recipe = content["manifest"]
+    return Dataset(
+        name, content["title"], facts, _one_line(recipe["note"]), tuple(recipe.get("commands", ())), recipe.get("layout")
+    )
+
+
+def _one_line(text: Any) -> str:
+    return " ".join(str(text).split())
+
+
+@cache
+def patterns() -> dict[str, Pattern]:
+    """Patterns of synthetic patients by name, in the order of their labels."""
+    return {
+        name: Pattern(name, entry["label"], entry["definition"], entry["source"])
+        for name, entry in read_yaml("patterns.yaml").items()
+    }
+
+
+def truth_columns() -> dict[str, str]:
+    """What the columns of a synthetic cohort's `truth.parquet` mean."""
+    columns: dict[str, str] = read_yaml("truth.yaml")
+    return columns
+
+
+PAPER_TABLES = ("performance", "complexity", "gating_ablation", "figures")
+"""Tables I and II, III, IV, and what is stated about Fig. 3 and 4; `paper/README.md` tells what does not fit in them."""
+
+
+def paper_table(name: str) -> list[dict[str, str | float | None]]:
+    """Rows of one of `PAPER_TABLES`, as REN printed them (arXiv 2510.04923); empty cells are None."""
+    rows = csv.DictReader(read_text(f"paper/{name}.csv").splitlines())
+    return [{column: _number_or_text(cell) for column, cell in row.items()} for row in rows]
+
+
+def paper_cohort() -> dict[str, Any]:
+    """The patients of REN (section III.A)."""
+    cohort: dict[str, Any] = read_yaml("paper/cohort.yaml")
+    return cohort
+
+
+def _number_or_text(cell: str) -> str | float | None:
+    try:
+        return float(cell)
+    except ValueError:
+        return cell or None

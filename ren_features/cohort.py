@@ -122,7 +122,7 @@ def _label_columns(table: pl.DataFrame) -> list[str]:
     return [name for name in table.columns if name.startswith(LABEL_PREFIX)]
 
 
-def read_table(path: Path) -> pl.DataFrame:
+def read_table(path: Path, *, separator: str = ",") -> pl.DataFrame:
     """A CSV or Parquet file with every cell as stripped text, an empty cell as None, and no empty rows.
 
     Raises
@@ -135,13 +135,17 @@ def read_table(path: Path) -> pl.DataFrame:
     try:
         parquet = path.suffix == ".parquet"
         names = (
-            pl.read_parquet_schema(path) if parquet else pl.read_csv(path, infer_schema=False, has_header=False, n_rows=1).row(0)
+            pl.read_parquet_schema(path)
+            if parquet
+            else pl.read_csv(path, separator=separator, infer_schema=False, has_header=False, n_rows=1).row(0)
         )
         folded = [str(name).strip().casefold() for name in names]
         repeated = sorted({str(name) for name, fold in zip(names, folded, strict=True) if folded.count(fold) > 1})
         if repeated:
             raise CohortError(f"{path}: expected each column once, got {', '.join(repeated)}")
-        table = (pl.read_parquet(path) if parquet else pl.read_csv(path, infer_schema=False)).rename(str.strip)
+        table = (pl.read_parquet(path) if parquet else pl.read_csv(path, separator=separator, infer_schema=False)).rename(
+            str.strip
+        )
         text = table.select(_as_text(column) for column in table)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise CohortError(f"{path}: expected a table (CSV or Parquet), could not read it: {error}") from error

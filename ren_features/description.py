@@ -13,7 +13,9 @@ from ren_features.regions import LABEL_SCHEMES, REN_REGIONS
 
 
 def describe(name: str, store: str | Path | None = None) -> str:
-    """Everything that is known by a name: table, column, feature, region, label scheme or quality rule.
+    """Everything that is known by a name: table, column, feature, region, label scheme, quality rule, pattern or data set.
+
+    `datasets` lists the public data sets.
 
     Parameters
     ----------
@@ -28,7 +30,17 @@ def describe(name: str, store: str | Path | None = None) -> str:
     """
     # A store's own regions come last, and take the place of REN's.
     regions = dict(_regions(store))
-    known = [*_tables(), *_columns(), *_features(), *regions.items(), *_schemes(), *_rules()]
+    known = [
+        *_tables(),
+        *_columns(),
+        *_features(),
+        *regions.items(),
+        *_schemes(),
+        *_rules(),
+        *_patterns(),
+        *_truth(),
+        *_datasets(),
+    ]
     found = [text for known_name, text in known if known_name == name]
     if found:
         return "\n\n".join(found)
@@ -37,7 +49,7 @@ def describe(name: str, store: str | Path | None = None) -> str:
         get_close_matches(name, names, n=5, cutoff=0.5) or [other for other in sorted(names) if name.lower() in other.lower()][:5]
     )
     raise StoreError(
-        f"{name}: expected a table, column, feature, region, label scheme or quality rule; "
+        f"{name}: expected a table, column, feature, region, label scheme, quality rule, pattern or data set; "
         + (f"close: {', '.join(close)}" if close else "`ren-features describe radiomics` lists columns")
     )
 
@@ -61,10 +73,11 @@ def _features() -> Iterator[tuple[str, str]]:
         ibsi = f"{feature.ibsi_id} {feature.ibsi_name}" if feature.ibsi_id else "no counterpart"
         difference = feature.ibsi_difference if feature.ibsi_id else ""
         lines = [
-            f"feature {feature.name}",
+            f"feature {feature.name}: {feature.title}",
             feature.definition,
             f"  family: {feature.family}",
             f"  unit: {feature.unit}",
+            f"  range: {feature.range}",
             f"  IBSI: {ibsi}",
         ]
         yield feature.name, "\n".join([*lines, *([f"  difference to IBSI: {difference}"] if difference else [])])
@@ -97,3 +110,23 @@ def _rules() -> Iterator[tuple[str, str]]:
         limits = [f"  {'expected' if region == WHOLE_SCAN else region}: {rule.expected(region)}" for region in rule.limits]
         lines = [f"quality rule {rule.name} ({rule.severity}): {rule.meaning}", *limits, f"  source: {rule.source}"]
         yield rule.name, "\n".join(lines)
+
+
+def _patterns() -> Iterator[tuple[str, str]]:
+    for pattern in data_catalog.patterns().values():
+        text = f"pattern {pattern.name} of synthetic patients: {pattern.definition}"
+        yield pattern.name, f"{text}\n  label: {pattern.label}\n  source: {pattern.source}"
+
+
+def _truth() -> Iterator[tuple[str, str]]:
+    for name, meaning in data_catalog.truth_columns().items():
+        yield name, f"column {name} of truth.parquet of a synthetic cohort: {meaning}"
+
+
+def _datasets() -> Iterator[tuple[str, str]]:
+    found = data_catalog.datasets()
+    yield "datasets", "public data sets\n" + "\n".join(f"  {name}: {dataset.title}" for name, dataset in found.items())
+    for name, dataset in found.items():
+        facts = [f"  {fact}: {known.value}\n    (source: {known.source})" for fact, known in dataset.facts.items()]
+        recipe = [f"  how to read it: {dataset.note}", *(f"    {command}" for command in dataset.commands)]
+        yield name, "\n".join([f"data set {name}: {dataset.title}", *facts, *recipe])

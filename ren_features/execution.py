@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
@@ -51,7 +51,7 @@ class WorkerStartError(RenError):
 
 def run_tasks(
     function: Callable[[Task, int], Result], tasks: Sequence[Task], *, jobs: int, threads: int = 1
-) -> Iterator[tuple[Task, Result | WorkerDiedError]]:
+) -> Generator[tuple[Task, Result | WorkerDiedError], None, None]:
     """Yield every task with its result, in order of completion. Closing the iterator stops the workers at once.
 
     Parameters

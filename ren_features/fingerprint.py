@@ -61,7 +61,13 @@ def hash_image(scan: Scan, known: Mapping[str, FileHash] | None = None) -> FileH
 
 def hash_file(path: Path | None, known: Mapping[str, FileHash] | None = None) -> FileHash | None:
     """Digest of a mask, or None when there is none or it cannot be read."""
-    return _hash(path, known, "", lambda: content_digest(path)) if path else None
+    return _hash(path, known, "", lambda: _folder_digest(path) if path.is_dir() else content_digest(path)) if path else None
+
+
+def _folder_digest(folder: Path) -> str:
+    """SHA-256 of the names and contents of a folder's files: a structure's name decides what its file means."""
+    named = [f"{file.relative_to(folder)} {content_digest(file)}\n" for file in files_of(folder)]
+    return hashlib.sha256("".join(named).encode()).hexdigest()
 
 
 def content_digest(path: Path, series_uid: str | None = None) -> str:

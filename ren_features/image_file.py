@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 
 from ren_features import nifti
 from ren_features.acquisition import UNTOLD, Acquisition
-from ren_features.errors import GeometryError, LabelError, VolumeError
+from ren_features.errors import GeometryError, VolumeError
 from ren_features.extents import as_labels
-from ren_features.image_path import IMAGE_SUFFIXES, NIFTI_SUFFIXES, files_of, is_dicom
-from ren_features.regions import LABEL_SCHEMES, LabelScheme
+from ren_features.image_path import IMAGE_SUFFIXES, NIFTI_SUFFIXES, files_of
 from ren_features.volume import Volume, blank
 
 LARGEST_HU = 1e6
@@ -85,36 +84,6 @@ def read_mask(path: Path) -> Volume:
         return replace(volume, voxels=as_labels(volume.voxels))
     except VolumeError as error:
         raise VolumeError(f"{path}: {error}") from error
-
-
-def read_lobes(path: Path, image: Volume, scheme: LabelScheme) -> Volume:
-    """Read a mask of any kind, in the canonical frame: a label map, or segments of a DICOM SEG or RTSTRUCT.
-
-    Parameters
-    ----------
-    image : Volume
-        The CT, in the canonical frame: segments are brought to its grid. A label map stays on its own.
-    scheme : LabelScheme
-        Which structures to look for among segments.
-
-    Raises
-    ------
-    VolumeError
-        As `read_mask`.
-    GeometryError
-        When segments do not lie on the image's grid.
-    LabelError
-        When segments are none of the structures, or overlap; when the scheme is of another kind of file.
-    """
-    named = scheme.name.partition("+")[0]
-    if path.is_file() and named in LABEL_SCHEMES and is_dicom(path) != (named == "dicom"):
-        kind = "a DICOM file" if is_dicom(path) else "a label map"
-        raise LabelError(f"mask {path}: expected mask_scheme dicom for DICOM files and no others, got {named} for {kind}")
-    if is_dicom(path):
-        from ren_features.dicom.segments import read_segments  # most cohorts have no DICOM, and need not wait for pydicom
-
-        return read_segments(path, image, scheme)
-    return read_mask(path).canonical()
 
 
 def read_grid(path: Path, series_uid: str | None = None) -> Volume:

@@ -10,7 +10,8 @@ from ren_features.acquisition import Acquisition
 from ren_features.errors import VolumeError
 from ren_features.extents import Extent, label_extents
 from ren_features.fingerprint import hash_file
-from ren_features.image_file import CT, read_ct, read_lobes
+from ren_features.image_file import CT, read_ct
+from ren_features.lobe_mask import read_lobes
 from ren_features.regions import LabelScheme
 from ren_features.resampling import to_analysis_grid
 from ren_features.scan import Scan

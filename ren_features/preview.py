@@ -50,7 +50,7 @@ LINE = 3
 class Plane(NamedTuple):
     """One slice as a radiologist looks at it: the patient's right at the left, the head or the front up."""
 
-    image: NDArray[np.int16]
+    image: NDArray[np.integer]
     labels: NDArray[np.integer]
     height_mm: float
     width_mm: float
@@ -100,7 +100,7 @@ def write_preview(image: Volume, mask: Volume, path: Path, structures: Mapping[s
         When the file cannot be written.
     """
     colours = structure_colours(structures)
-    outlined = {number: _rgb(colours[name]) for name, number in structures.items()}
+    outlined = {number: rgb(colours[name]) for name, number in structures.items()}
     planes = _planes(image, mask, list(outlined))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -144,7 +144,7 @@ def _strip(planes: tuple[Plane, Plane, Plane], colours: Mapping[int, NDArray[np.
     from PIL import Image
 
     longest = max(max(plane.height_mm, plane.width_mm) for plane in planes)
-    drawn = [_draw(plane, colours, max(pixel_mm, longest / LONGEST)) for plane in planes]
+    drawn = [draw_plane(plane, colours, max(pixel_mm, longest / LONGEST)) for plane in planes]
     height = max(part.height for part in drawn)
     gap = max(1, round(GAP * height))
     strip = Image.new("RGB", (sum(part.width for part in drawn) + gap * (len(drawn) - 1), height))
@@ -155,7 +155,7 @@ def _strip(planes: tuple[Plane, Plane, Plane], colours: Mapping[int, NDArray[np.
     return strip
 
 
-def _draw(plane: Plane, colours: Mapping[int, NDArray[np.uint8]], pixel_mm: float) -> Image.Image:
+def draw_plane(plane: Plane, colours: Mapping[int, NDArray[np.uint8]], pixel_mm: float) -> Image.Image:
     """One plane with square pixels: lung window, and a line along the inner edge of every structure."""
     from PIL import Image
 
@@ -193,7 +193,8 @@ def _outlines(labels: NDArray[np.integer], colours: Mapping[int, NDArray[np.uint
     return lines
 
 
-def _rgb(colour: str) -> NDArray[np.uint8]:
+def rgb(colour: str) -> NDArray[np.uint8]:
+    """Red, green and blue of `#rrggbb`."""
     return np.frombuffer(bytes.fromhex(colour.removeprefix("#")), np.uint8)
 
 

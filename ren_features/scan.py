@@ -35,8 +35,8 @@ class Scan:
         """A message for each file that is not there; a scan without a mask is one too, unless its lobes are to be segmented."""
         problems = [
             f"{name} {path}: expected a file, found none"
-            for name, path, there in (("image", self.image, Path.exists), ("mask", self.mask, Path.is_file))
-            if path and not there(path)
+            for name, path in (("image", self.image), ("mask", self.mask))
+            if path and not path.exists()
         ]
         return problems if self.mask or segment else [*problems, "mask: expected a lobe mask, got none"]
 

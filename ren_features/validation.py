@@ -9,8 +9,9 @@ from pathlib import Path
 from ren_features.cohort import Cohort
 from ren_features.errors import LabelError, RenError, SegmentationError
 from ren_features.execution import Named, WorkerDiedError, run_tasks
-from ren_features.image_file import read_grid, read_lobes
+from ren_features.image_file import read_grid
 from ren_features.image_path import is_dicom
+from ren_features.lobe_mask import check_structures
 from ren_features.regions import RegionSet
 from ren_features.scan import Scan
 from ren_features.volume import Volume, check_same_grid
@@ -72,10 +73,9 @@ def check_scan(scan: Scan, threads: int, *, regions: RegionSet, segment: bool) -
 
 
 def _check_mask(scan: Scan, image: Volume, regions: RegionSet) -> None:
-    if scan.mask is None or not scan.mask.is_file():
+    if scan.mask is None or not scan.mask.exists():
         return
-    if is_dicom(scan.mask):
-        # Their grid and contours are all there is to check, and stand in no short header.
-        read_lobes(scan.mask, image, regions.scheme_for(scan.mask_scheme, where="mask_scheme"))
+    if scan.mask.is_dir() or is_dicom(scan.mask):
+        check_structures(scan.mask, image, regions.scheme_for(scan.mask_scheme, where="mask_scheme"))
     else:
         check_same_grid(image, read_grid(scan.mask).canonical(), where=f"mask {scan.mask}")

@@ -1,4 +1,4 @@
-"""The plainest chest: two lungs of five lobes in a body, of any size, in milliseconds. `ren_features.synthetic` makes patients."""
+"""The plainest chest: two lungs of five lobes, of any size, in milliseconds. `ren_features.synthetic` makes patients."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ren_features.cli import build, cohort, reading, report
+from ren_features.cli import build, cohort, reading, report, synth
 from ren_features.errors import RenError
 
 app = typer.Typer(
@@ -22,7 +22,7 @@ app = typer.Typer(
 for command in (
     cohort.manifest,
     cohort.validate,
-    cohort.synth,
+    synth.synth,
     build.build,
     reading.status,
     reading.query,

@@ -1,4 +1,4 @@
-"""`ren-features manifest`, `validate` and `synth`: getting to a cohort that can be built."""
+"""`ren-features manifest` and `validate`: getting to a cohort that can be built."""
 
 from __future__ import annotations
 
@@ -44,6 +44,12 @@ def manifest(
     links: Annotated[
         Path | None, typer.Option(help="DICOM: list links made here, not paths that tell who a patient is.", show_default=False)
     ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            help="A public data set (`ren-features describe datasets`), or a YAML file with your own.", show_default=False
+        ),
+    ] = None,
     *,
     patient_prefix: Annotated[bool, typer.Option("--patient-prefix", help="Make scan ids <patient>_<file name>.")] = False,
 ) -> None:
@@ -55,7 +61,14 @@ def manifest(
 
     dicom = ExportOptions(id_key, pick, mapping, links) if any((id_key, pick, mapping, links)) else None
     written = write_manifest(
-        folder, output, masks=masks, mask_scheme=mask_scheme, labels=labels, patient_prefix=patient_prefix, dicom=dicom
+        folder,
+        output,
+        masks=masks,
+        mask_scheme=mask_scheme,
+        labels=labels,
+        patient_prefix=patient_prefix,
+        dicom=dicom,
+        layout=layout,
     )
     for note in written.notes:
         typer.echo(f"note: {note}", err=True)
@@ -92,17 +105,3 @@ def validate(
     typer.echo(f"{cohort}: {len(found.scans)} scans of {len(found.patients)} patients{labels}; {len(problems)} problems")
     if problems:
         raise typer.Exit(1)
-
-
-def synth(
-    folder: Annotated[Path, typer.Argument(help="New folder for the cohort.", show_default=False)],
-    patients: Annotated[int, typer.Option(min=1, help="Number of patients, each with one or two scans.")] = 6,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same cohort.")] = 0,
-) -> None:
-    """Write a small cohort of chest phantoms: images, lobe masks and the manifest.
-
-    Example: ren-features synth demo --patients 6 --seed 1
-    """
-    from ren_features.synthetic import write_cohort
-
-    typer.echo(f"{write_cohort(folder, patients=patients, seed=seed)}: {patients} patients")

@@ -1,10 +1,10 @@
-"""How a build shows its progress: a bar on a terminal, a line for each scan elsewhere. Both on standard error."""
+"""How a command shows its progress: a bar on a terminal, lines elsewhere. Both on standard error."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from rich.console import Console
@@ -28,10 +28,35 @@ from ren_features.scan import Scan
 
 @contextmanager
 def listener() -> Iterator[Listener]:
-    """The listener that suits standard error."""
+    """The listener to a build that suits standard error."""
+    with _progress() as progress:
+        yield Bar(progress) if progress else Lines()
+
+
+@contextmanager
+def counter(total: int, what: str) -> Iterator[Callable[[str, int], None]]:
+    """A function to be told what is done, and how many that is of `total`."""
+    done = 0
+
+    def tell(name: str, count: int) -> None:
+        nonlocal done
+        done += count
+        print_line(f"[{done}/{total}] {name}")
+
+    with _progress() as progress:
+        if progress is None:
+            yield tell
+        else:
+            task = progress.add_task(what, total=total)
+            yield lambda _, count: progress.advance(task, count)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress | None]:
+    """A place for bars, where standard error is a terminal."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield Lines()
+        yield None
         return
     columns = (
         TextColumn("{task.description}"),
@@ -44,11 +69,17 @@ def listener() -> Iterator[Listener]:
     )
     # One scan can take minutes: rates come from the last hour, not from rich's last 30 s.
     with Progress(*columns, console=console, speed_estimate_period=3600) as progress:
-        yield Bar(progress)
+        yield progress
+
+
+def print_line(line: str) -> None:
+    """A line for a log; a reader of the log that goes away stops nothing."""
+    with suppress(BrokenPipeError):
+        print(line, file=sys.stderr, flush=True)
 
 
 class Lines:
-    """One line for each scan, for logs. A reader of the log that goes away does not stop the build."""
+    """One line for each scan, for logs."""
 
     def __init__(self) -> None:
         self.total, self.count, self.start = 0, 0, time.monotonic()
@@ -56,20 +87,16 @@ class Lines:
     def planned(self, plan: Plan) -> None:
         """Say what there is to do."""
         self.total = len(plan.todo)
-        self._print(f"{len(plan.todo)} scans to measure, {len(plan.done)} already done, {len(plan.failed_before)} failed before")
+        print_line(f"{len(plan.todo)} scans to measure, {len(plan.done)} already done, {len(plan.failed_before)} failed before")
 
     def finished(self, outcome: Outcome) -> None:
         """Say what became of a scan."""
         self.count += 1
-        self._print(f"[{self.count}/{self.total}] {_line(outcome)}, {time.monotonic() - self.start:.0f} s so far")
+        print_line(f"[{self.count}/{self.total}] {_line(outcome)}, {time.monotonic() - self.start:.0f} s so far")
 
     def pictured(self, scan: Scan, failure: Failure | None, left: int) -> None:
         """Say that a picture was made."""
-        self._print(f"picture of {scan.scan_id}: {failure.message if failure else 'made'}, {left} left")
-
-    def _print(self, line: str) -> None:
-        with suppress(BrokenPipeError):
-            print(line, file=sys.stderr, flush=True)
+        print_line(f"picture of {scan.scan_id}: {failure.message if failure else 'made'}, {left} left")
 
 
 class Bar:

@@ -12,11 +12,12 @@ from pathlib import Path
 import pydicom
 
 from ren_features.dicom.headers import each_header
-from ren_features.dicom.segments import NAMING, RTSTRUCT, SEGMENTATIONS, known_names, names_of, plain_name
+from ren_features.dicom.segments import NAMING, RTSTRUCT, SEGMENTATIONS, names_of
 from ren_features.dicom.series import DESCRIPTION, GEOMETRY, Key, Series, Slice, series_of, take_slice
 from ren_features.dicom.voxels import stacked
 from ren_features.errors import CohortError, RenError, VolumeError
 from ren_features.image_path import files_of
+from ren_features.structure_names import known_names, plain_name
 from ren_features.volume import Volume
 
 PERSON = ("PatientID", "PatientName", "PatientBirthDate", "AccessionNumber", "OtherPatientIDs")

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pydicom
 from pydicom.errors import InvalidDicomError
 
-import data_catalog
 from ren_features.dicom.contours import draw_contours
 from ren_features.dicom.headers import UNREADABLE, unprinted
-from ren_features.errors import DicomError, GeometryError, LabelError, VolumeError
+from ren_features.errors import DicomError, GeometryError, VolumeError
 from ren_features.regions import LabelScheme
+from ren_features.structure_names import structures_of
 from ren_features.volume import DIRECTION_TOLERANCE, Volume
 
 RTSTRUCT = "1.2.840.10008.5.1.4.1.1.481.3"
@@ -71,41 +69,6 @@ def read_segments(path: Path, grid: Volume, scheme: LabelScheme) -> Volume:
 
 def _unreadable(path: Path, error: Exception) -> DicomError:
     return DicomError(f"{path}: expected a whole DICOM SEG or RTSTRUCT, could not read it", on_screen=f": {error}")
-
-
-def structures_of(names: Mapping[int, Iterable[str]], scheme: LabelScheme, path: Path) -> dict[int, int]:
-    """Label number of each segment that is a structure of the scheme.
-
-    Parameters
-    ----------
-    names : mapping of int to iterable of str
-        Segment number -> what it is called: names, and codes with their modifiers.
-    """
-    meanings = known_names() | {plain_name(structure): structure for structure in scheme.labels}
-    found: dict[int, str] = {}
-    for number, called in names.items():
-        structures = sorted({meanings[plain_name(name)] for name in called if plain_name(name) in meanings})
-        if len(structures) > 1:
-            raise LabelError(f"{path}: segment {number}: expected name and code of one structure, got {structures}")
-        if structures and structures[0] in scheme.labels:
-            found[number] = structures[0]
-    twice = sorted({structure for structure in found.values() if list(found.values()).count(structure) > 1})
-    if not found or twice:
-        what = f"several segments of {', '.join(twice)}" if twice else f"none of {len(names)} segments with such a name or code"
-        raise LabelError(f"{path}: expected one segment for each of {', '.join(scheme.labels)}, got {what}")
-    return {number: scheme.labels[structure] for number, structure in found.items()}
-
-
-@cache
-def known_names() -> dict[str, str]:
-    """Lobe by each of its names and codes, as `segment_names.yaml` lists them."""
-    table = data_catalog.read_yaml("segment_names.yaml")
-    return {plain_name(name): lobe for lobe, entry in table.items() for name in (*entry["names"], *entry["codes"])}
-
-
-def plain_name(name: str) -> str:
-    """A name as names are compared: small letters and digits, with one space between words."""
-    return " ".join(re.findall(r"[a-z0-9]+", name.lower()))
 
 
 def names_of(dataset: pydicom.Dataset) -> dict[int, list[str]]:

@@ -13,7 +13,8 @@ from ren_features.draft import draft_of
 from ren_features.errors import CohortError
 from ren_features.image_path import IMAGE_SUFFIXES, files_of, is_dicom
 from ren_features.manifest.export import ExportOptions, rows_of_export
-from ren_features.manifest.rows import note
+from ren_features.manifest.layout import Layout
+from ren_features.manifest.rows import Rows, note
 from ren_features.manifest.tree import Images, images_of, rows_of_tree
 from ren_features.regions import LABEL_SCHEMES
 
@@ -37,6 +38,7 @@ def write_manifest(
     labels: Path | None = None,
     patient_prefix: bool = False,
     dicom: ExportOptions | None = None,
+    layout: str | None = None,
 ) -> Written:
     """Write one row for each image of a folder tree `<patient>/<scan>.nii.gz`, or each usable CT series of a PACS export.
 
@@ -59,6 +61,8 @@ def write_manifest(
         stand there under their own ids.
     dicom : ExportOptions, optional
         Makes it an export; without it, an export is what has no such tree.
+    layout : str, optional
+        A public data set of the catalog, or a YAML file with the patterns of paths: see `manifest.layout`.
 
     Raises
     ------
@@ -71,21 +75,33 @@ def write_manifest(
         raise CohortError(f"{output}: expected the name of a CSV file that is not the labels table")
     if output.is_dir() or not output.absolute().parent.is_dir():
         raise CohortError(f"{output}: expected the name of a file in a folder that is there")
-    if tree := ({} if dicom else images_of(folder)):
-        _refuse_dicom_beside(tree, folder)
-        found = rows_of_tree(tree, output, masks, mask_scheme, patient_prefix=patient_prefix)
-    elif mask_scheme or patient_prefix:
-        raise CohortError(
-            f"{folder}: expected images <patient>/<scan> of type {', '.join(IMAGE_SUFFIXES)}, which --mask-scheme and "
-            "--patient-prefix are for; found none"
-        )
-    else:
-        found = rows_of_export(folder, output, masks, dicom or ExportOptions())
+    if layout and (masks or mask_scheme or patient_prefix or dicom):
+        raise CohortError(f"layout {layout}: expected no other option than --labels beside it, as it says where masks are")
+    found = (
+        Layout.named(layout).rows(folder, output)
+        if layout
+        else _rows_of(folder, output, masks, mask_scheme, dicom, patient_prefix=patient_prefix)
+    )
     table, notes = pl.DataFrame(found.rows), found.notes
     if labels:
         table, unmatched = _join(table, labels, found.pseudonyms)
         notes = [*notes, *unmatched]
     return Written(_write_checked(table, output), tuple(notes))
+
+
+def _rows_of(
+    folder: Path, output: Path, masks: Path | None, mask_scheme: str | None, dicom: ExportOptions | None, *, patient_prefix: bool
+) -> Rows:
+    """Rows of a folder that tells itself what it is."""
+    if tree := ({} if dicom else images_of(folder)):
+        _refuse_dicom_beside(tree, folder)
+        return rows_of_tree(tree, output, masks, mask_scheme, patient_prefix=patient_prefix)
+    if mask_scheme or patient_prefix:
+        raise CohortError(
+            f"{folder}: expected images <patient>/<scan> of type {', '.join(IMAGE_SUFFIXES)}, which --mask-scheme and "
+            "--patient-prefix are for; found none"
+        )
+    return rows_of_export(folder, output, masks, dicom or ExportOptions())
 
 
 def _refuse_dicom_beside(images: Images, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -25,11 +26,7 @@ def create_schema(connection: duckdb.DuckDBPyConnection) -> None:
     """Tables, the feature dictionary and the views of a new store, within the caller's transaction."""
     connection.execute(files(__package__).joinpath("schema.sql").read_text(encoding="utf-8"))
     connection.execute("INSERT INTO schema_version VALUES (?)", [schema_version()])
-    rows = [
-        [f.name, f.family, f.unit, f.ibsi_id, f.ibsi_name, f.definition, f.ibsi_difference]
-        for f in data_catalog.features().values()
-    ]
-    connection.executemany("INSERT INTO features VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+    _fill_dictionary(connection)
     create_views(connection)
 
 
@@ -59,7 +56,16 @@ def migrate(connection: duckdb.DuckDBPyConnection, migrations: Traversable = MIG
         if version > found:
             connection.execute(script.read_text(encoding="utf-8"))
             connection.execute("UPDATE schema_version SET version = ?", [version])
+    _fill_dictionary(connection)
     create_views(connection)
+
+
+def _fill_dictionary(connection: duckdb.DuckDBPyConnection) -> None:
+    """The feature dictionary as the catalog has it now."""
+    names = [field.name for field in fields(data_catalog.Feature)]
+    rows = [[getattr(feature, name) for name in names] for feature in data_catalog.features().values()]
+    connection.execute("DELETE FROM features")
+    connection.executemany(f"INSERT INTO features ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", rows)
 
 
 def create_views(connection: duckdb.DuckDBPyConnection) -> None:

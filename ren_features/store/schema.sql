@@ -40,7 +40,9 @@ CREATE TABLE features (
     ibsi_id VARCHAR,
     ibsi_name VARCHAR,
     definition VARCHAR NOT NULL,
-    ibsi_difference VARCHAR NOT NULL
+    ibsi_difference VARCHAR NOT NULL,
+    title VARCHAR,
+    range VARCHAR
 );
 
 -- Provenance -----------------------------------------------------------------------------------------------------

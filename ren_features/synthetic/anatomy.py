@@ -6,7 +6,6 @@ Shapes are levels: negative inside, positive outside, in mm near the surface. Al
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -109,7 +108,9 @@ class Shape:
         build, radius = self.build, self.build.heart_mm
         z0, y0, x0 = 0.82 * build.dome_mm + 0.62 * radius, -0.32 * build.half_depth_mm, 0.16 * build.half_width_mm
         tilted = (x - x0) + 0.35 * (z - z0)
-        return _float32((np.sqrt(((z - z0) / 0.95) ** 2 + ((y - y0) / 0.85) ** 2 + (tilted / 1.12) ** 2) / radius - 1) * 0.85 * radius)
+        return _float32(
+            (np.sqrt(((z - z0) / 0.95) ** 2 + ((y - y0) / 0.85) ** 2 + (tilted / 1.12) ** 2) / radius - 1) * 0.85 * radius
+        )
 
     def mediastinum(self, grid: Grid) -> Floats:
         """Everything between the lungs, the heart and the spine included, level in mm."""
@@ -129,7 +130,7 @@ class Shape:
         """Both lungs, level in mm."""
         outside = np.maximum(self.rib_cage(grid), -self.diaphragm(grid))
         rough = self.surface.on(grid)
-        return np.maximum(outside + 1.5 * rough, -self.mediastinum(grid) + 2.5 * rough)
+        return _float32(np.maximum(outside + 1.5 * rough, -self.mediastinum(grid) + 2.5 * rough))
 
     def fissures(self, grid: Grid) -> tuple[Floats, Floats]:
         """How far a place lies above the oblique fissure of its side, and above the horizontal one, in mm."""

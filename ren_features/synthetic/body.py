@@ -24,7 +24,7 @@ def share_inside(level: Any, spacing_mm: float) -> Any:
 
 def paint(hu: Floats, share: Any, value: Any) -> None:
     """Mix a tissue into voxels, in place."""
-    hu += share * (np.float32(value) - hu) if np.isscalar(value) else share * (value - hu)
+    hu += share * (value - hu)
 
 
 def draw_body(shape: Shape, grid: Grid, inner: Grid) -> Floats:
@@ -75,7 +75,9 @@ def hilum(shape: Shape, side: int) -> NDArray[np.float64]:
 
 def _great_vessels(shape: Shape) -> Tubes:
     height, back = shape.build.height_mm, 0.42 * shape.build.half_depth_mm
-    arch = np.array([[0.45, -22, 2], [0.6, -22, -6], [0.68, -14, -4], [0.71, 0, 6], [0.69, 18, 16], [0.63, back, 20], [-0.3, back, 18]])
+    arch = np.array(
+        [[0.45, -22, 2], [0.6, -22, -6], [0.68, -14, -4], [0.71, 0, 6], [0.69, 18, 16], [0.63, back, 20], [-0.3, back, 18]]
+    )
     caval = np.array([[0.4, -12, -22], [0.75, -14, -21], [0.95, -16, -16]])
     scale = np.array([height, 1, 1])
     trunk = np.array([[0.48 * height, -26, 10], [0.58 * height, -8, 8]])

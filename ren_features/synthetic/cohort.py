@@ -6,8 +6,9 @@ Everything is decided here before a voxel is drawn; the drawing of one patient n
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from itertools import count, cycle
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from ren_features.regions import LUNGMASK
 from ren_features.synthetic.anatomy import Build
 from ren_features.synthetic.disease import Burden
+from ren_features.synthetic.faults import FAULTS
 from ren_features.synthetic.parameters import HORIZONS_YEARS, CohortParameters, Normal, PopulationParameters
 from ren_features.synthetic.scanner import Scanner, make_scanners
 
@@ -39,6 +41,8 @@ class Visit:
         Volume of the lungs as a part of that at full inspiration.
     position_mm : tuple of float (z, y, x)
         How far the patient lies from the middle.
+    fault : str, optional
+        Of `FAULTS`: how the files of the scan are damaged.
     """
 
     scan_id: str
@@ -48,6 +52,7 @@ class Visit:
     burden: Burden
     breath: float
     position_mm: tuple[float, float, float]
+    fault: str | None = None
 
 
 @dataclass(frozen=True)
@@ -95,18 +100,27 @@ def patient_rng(parameters: CohortParameters, number: int, purpose: int) -> np.r
 def plan_cohort(parameters: CohortParameters) -> list[PatientPlan]:
     """Decide who is in a cohort; shares of the population are met as exactly as whole patients allow."""
     rng = np.random.default_rng(np.random.SeedSequence(parameters.seed))
-    count, people = parameters.patients, parameters.population
-    ill = _some(rng, count, parameters.prevalence)
-    labelled = ill ^ _some(rng, count, people.label_noise)
-    operated = _some(rng, count, people.lobectomy)
-    more = round(count * parameters.scans_per_patient) - count
-    scans = 1 + rng.multinomial(more, np.full(count, 1 / count))
+    patients, people = parameters.patients, parameters.population
+    ill = _some(rng, patients, parameters.prevalence)
+    labelled = ill ^ _some(rng, patients, people.label_noise)
+    operated = _some(rng, patients, people.lobectomy)
+    scans = 1 + rng.multinomial(parameters.scans - patients, np.full(patients, 1 / patients))
     scanners = make_scanners(parameters.scanners, rng, parameters.scanner)
-    return [
+    plans = [
         _Planner(parameters, number, bool(ill[number]), scanners).plan(
             labelled=bool(labelled[number]), operated=bool(operated[number]), scans=int(scans[number])
         )
-        for number in range(count)
+        for number in range(patients)
+    ]
+    return _with_faults(plans, rng.permutation(parameters.scans)[: parameters.faults].tolist())
+
+
+def _with_faults(plans: list[PatientPlan], damaged: list[int]) -> list[PatientPlan]:
+    """The plans with a fault in the scans of these numbers, counted over the cohort; every kind in turn."""
+    kinds = dict(zip(damaged, cycle(FAULTS), strict=False))
+    numbers = count()
+    return [
+        replace(plan, visits=tuple(replace(visit, fault=kinds.get(next(numbers))) for visit in plan.visits)) for plan in plans
     ]
 
 

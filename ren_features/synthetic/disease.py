@@ -106,7 +106,7 @@ class Disease:
         shares = dict(self._ild(lungs, burden)) if burden.ild else {}
         free = 1 - sum(shares.values(), np.float32(0))
         if burden.emphysema:
-            prone = lungs.up + 0.25 * self.apical.on(lungs.grid)
+            prone = np.asarray(lungs.up + 0.25 * self.apical.on(lungs.grid), np.float32)
             shares[Pattern.emphysema] = free * _taken(prone, lungs.inside, burden.emphysema)
         if burden.infection_mm:
             shares[Pattern.infection] = free * self._focus(lungs, burden.infection_mm)
@@ -118,12 +118,12 @@ class Disease:
         """Basal and subpleural first; fibrosis nearest to the pleura, honeycombing where it is oldest."""
         own = self.parameters
         near = np.exp(-np.maximum(lungs.depth_mm, 0) / np.float32(own.subpleural_mm))
-        basal = own.basal * (1 - lungs.up) + own.dorsal * lungs.back
+        basal = np.float32(own.basal) * (1 - lungs.up) + np.float32(own.dorsal) * lungs.back
         prone = basal + own.peripheral * near + own.patchy * self.patches.on(lungs.grid)
         ill = _taken(prone, lungs.inside, burden.ild)
-        fibrotic = prone + 0.5 * own.peripheral * near + 0.8 * own.patchy * self.mixture.on(lungs.grid)
+        fibrotic = prone + own.peripheral * near + 0.8 * own.patchy * self.mixture.on(lungs.grid)
         scarred = np.minimum(ill, _taken(fibrotic, ill > 0.5, burden.fibrosis))
-        cystic = np.minimum(scarred, _taken(fibrotic + own.peripheral * near, scarred > 0.5, burden.honeycombing))
+        cystic = np.minimum(scarred, _taken(fibrotic + 2 * own.peripheral * near, scarred > 0.5, burden.honeycombing))
         return {
             Pattern.ground_glass: ill - scarred,
             Pattern.reticulation: scarred - cystic,

@@ -1,6 +1,6 @@
 """Grids of voxels in body coordinates, and random values that vary smoothly over them.
 
-Body coordinates are mm to the head (z, from the lowest point of the lungs), to the back (y) and to the left (x, from the midline).
+Body coordinates are mm to the head (z, from the lungs' lowest point), to the back (y) and to the left (x, from the midline).
 Random values belong to places in the body, not to voxels: the same patient is the same at every voxel size and in every scan.
 """
 
@@ -76,9 +76,7 @@ class Grid:
     def at(self, voxels: Floats, places_mm: NDArray[np.float64]) -> Floats:
         """Values of the voxels at places, shape (place, 3) in z, y, x; beyond the grid, of its last voxel."""
         axes = (self.z_mm, self.y_mm, self.x_mm)
-        index = tuple(
-            np.searchsorted(axis, place).clip(0, len(axis) - 1) for axis, place in zip(axes, places_mm.T, strict=True)
-        )
+        index = tuple(np.searchsorted(axis, place).clip(0, len(axis) - 1) for axis, place in zip(axes, places_mm.T, strict=True))
         return np.asarray(voxels[index], np.float32)
 
 

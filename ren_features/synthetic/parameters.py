@@ -54,9 +54,9 @@ class BodyParameters:
     oblique: Normal = Normal(0.84, 0.012)
     horizontal: Normal = Normal(0.46, 0.02)
     male: float = 1.08
-    lung_hu: Normal = Normal(-872, 11)
-    gradient_hu: float = 35.0
-    breath: Normal = Normal(0.95, 0.035)
+    lung_hu: Normal = Normal(-872, 6)
+    gradient_hu: float = 20.0
+    breath: Normal = Normal(0.96, 0.02)
 
 
 @dataclass(frozen=True)
@@ -93,12 +93,12 @@ class DiseaseParameters:
         Dependent density, a few mm to 1 cm along the lowest pleura (Lee, Korean J Radiol 2002;3:24). HU are ours.
     """
 
-    basal: float = 1.0
+    basal: float = 0.65
     dorsal: float = 0.25
     peripheral: float = 0.8
     patchy: float = 0.28
     subpleural_mm: float = 14.0
-    ground_glass_hu: float = 220.0
+    ground_glass_hu: float = 280.0
     fibrosis_hu: float = 60.0
     line_hu: float = 450.0
     line_mm: float = 1.0
@@ -112,7 +112,7 @@ class DiseaseParameters:
     hole_mm: float = 4.5
     emphysema_hu: float = -985.0
     infection_hu: float = -150.0
-    atelectasis_hu: float = -300.0
+    atelectasis_hu: float = -450.0
     atelectasis_mm: float = 6.0
 
 
@@ -154,8 +154,8 @@ class PopulationParameters:
     lobectomy : float
         Share of patients who lack a lobe. Ours: more than there are, so that a small cohort has one.
     hazard : float
-        Yearly risk of death at the mean age without the disease, such that 5-year survival comes near 86 % (Pokeerbux, Arthritis Res
-        Ther 2019;21:86).
+        Yearly risk of death at the mean age without the disease, such that 5-year survival comes near 86 % (Pokeerbux, Arthritis
+        Res Ther 2019;21:86).
     hazard_of_extent : float
         By which its logarithm rises per unit of extent: 2.5-fold for extents above 20 % (Goh, AJRCCM 2008;177:1248).
     hazard_of_age : float
@@ -168,16 +168,16 @@ class PopulationParameters:
     last_year: int = 2023
     gap_years: float = 1.4
     label_noise: float = 0.03
-    extent: float = 0.055
-    extent_spread: float = 1.0
-    largest_extent: float = 0.6
+    extent: float = 0.045
+    extent_spread: float = 1.15
+    largest_extent: float = 0.5
     growth: float = 0.10
     fibrosis: Normal = Normal(0.5, 0.2)
     honeycombing: float = 0.37
     emphysema: float = 0.15
     emphysema_extent: float = 0.25
     infection: float = 0.087
-    atelectasis: float = 0.4
+    atelectasis: float = 0.5
     lobectomy: float = 0.04
     hazard: float = 0.02
     hazard_of_extent: float = 4.5
@@ -208,7 +208,7 @@ class ScannerParameters:
     noise_hu: float = 15.0
     dose_spread: float = 0.15
     thickness_mm: tuple[float, ...] = (1.0, 1.25, 2.5, 3.0)
-    offset_hu: float = 4.0
+    offset_hu: float = 3.0
 
 
 @dataclass(frozen=True)
@@ -230,6 +230,8 @@ class CohortParameters:
     scanners : int
     scanner_bias : float
         How much the scanner tells of the label: at 0 nothing, at 1 ill patients have scanners of their own.
+    faults : int
+        Scans that are damaged, each in one way (`faults`).
     body, disease, population, scanner : parameters of each
     """
 
@@ -241,6 +243,7 @@ class CohortParameters:
     effect: float = 1.0
     scanners: int = 4
     scanner_bias: float = 0.0
+    faults: int = 0
     body: BodyParameters = field(default_factory=BodyParameters)
     disease: DiseaseParameters = field(default_factory=DiseaseParameters)
     population: PopulationParameters = field(default_factory=PopulationParameters)
@@ -256,9 +259,15 @@ class CohortParameters:
             ("effect", 0, 10),
             ("scanners", 1, 100),
             ("scanner_bias", 0, 1),
+            ("faults", 0, self.scans),
         ):
             if not low <= getattr(self, name) <= high:
                 raise SpecError(f"{name}: expected {low:g} to {high:g}, got {getattr(self, name)}")
+
+    @property
+    def scans(self) -> int:
+        """Scans of all patients."""
+        return round(self.patients * self.scans_per_patient)
 
     def as_dict(self) -> dict[str, Any]:
         """All parameters, as YAML holds them."""

@@ -87,7 +87,7 @@ class Patient:
         """
         inner = grid.stretched(self.build.height_mm * (1 - breath), 1 / breath)
         level = self.shape.lungs(inner)
-        up, back = inner.z / np.float32(self.build.height_mm), (inner.y / np.float32(self.build.half_depth_mm) + 1) / 2
+        up, back = inner.z / np.float32(self.build.height_mm), 0.5 + inner.y / np.float32(2 * self.build.half_depth_mm)
         lungs = Lungs(inner, level < 0, -level, up, back)
         shares = self.disease.shares(lungs, burden)
         tissue = self._parenchyma(lungs, breath)

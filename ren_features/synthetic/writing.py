@@ -22,9 +22,11 @@ from ren_features.image_file import to_itk
 from ren_features.regions import LUNGMASK
 from ren_features.synthetic.cohort import PatientPlan, Visit, end_of_follow_up, labels_of, patient_rng, plan_cohort
 from ren_features.synthetic.disease import Pattern
+from ren_features.synthetic.faults import FAULTS
 from ren_features.synthetic.grid import Box, Grid
 from ren_features.synthetic.parameters import CohortParameters
 from ren_features.synthetic.patient import Patient, View
+from ren_features.synthetic.pictures import write_pictures
 from ren_features.volume import Volume
 
 Row = dict[str, Any]
@@ -53,8 +55,8 @@ def write_cohort(
     Parameters
     ----------
     folder : Path
-        Gets `images/`, `masks/` and `patterns/` with <patient>/<scan>.nii.gz, `truth.parquet`, `synthesis.yaml`, and at last
-        `cohort.csv`.
+        Gets `images/`, `masks/` and `patterns/` with <patient>/<scan>.nii.gz, `truth.parquet`, `synthesis.yaml`, two pictures,
+        and at last `cohort.csv`.
     parameters : CohortParameters
         Equal parameters give equal files.
     jobs : int
@@ -91,13 +93,18 @@ def write_patient(plan: PatientPlan, threads: int, *, folder: Path, parameters: 
         grid = grid_of(plan, visit, parameters.spacing_mm)
         view = patient.look(grid, visit.burden, visit.breath)
         image = visit.scanner.scan(view.hu, parameters.spacing_mm, patient_rng(parameters, plan.number, 2 + number))
+        damage = FAULTS[visit.fault] if visit.fault else _undamaged
         try:
-            paths = _write_scan(folder, plan, visit, grid, image, view)
+            paths = _write_scan(folder, plan, visit, grid, *damage(image, view.lobes), view.patterns)
         except (OSError, RuntimeError) as error:
             return CohortError(f"{folder}: expected a folder that can be written, got {error}")
         written.manifest.append(_manifest_row(plan, visit, paths, parameters))
         written.truth.extend(_truth_rows(plan, visit, view, parameters.spacing_mm))
     return written
+
+
+def _undamaged(image: NDArray[np.int16], lobes: NDArray[np.uint8]) -> tuple[NDArray[np.int16], NDArray[np.uint8]]:
+    return image, lobes
 
 
 def grid_of(plan: PatientPlan, visit: Visit, spacing_mm: float) -> Grid:
@@ -111,12 +118,18 @@ def grid_of(plan: PatientPlan, visit: Visit, spacing_mm: float) -> Grid:
 
 
 def _write_scan(
-    folder: Path, plan: PatientPlan, visit: Visit, grid: Grid, image: NDArray[np.int16], view: View
+    folder: Path,
+    plan: PatientPlan,
+    visit: Visit,
+    grid: Grid,
+    image: NDArray[np.int16],
+    lobes: NDArray[np.uint8],
+    patterns: NDArray[np.uint8],
 ) -> dict[str, str]:
     """Write image, mask and pattern map; their paths, relative to the folder."""
     paths = {}
     spacing, origin = (grid.spacing_mm,) * 3, (float(grid.x_mm[0]), float(grid.y_mm[0]), float(grid.z_mm[0]))
-    for kind, voxels in (("images", image), ("masks", view.lobes), ("patterns", view.patterns)):
+    for kind, voxels in (("images", image), ("masks", lobes), ("patterns", patterns)):
         paths[kind] = f"{kind}/{plan.patient_id}/{visit.scan_id}.nii.gz"
         path = folder / paths[kind]
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -157,6 +170,7 @@ def _truth_rows(plan: PatientPlan, visit: Visit, view: View, spacing_mm: float) 
                 "scanner": visit.scanner.name,
                 "has_ILD": plan.ill,
                 "label_has_ILD": plan.labelled,
+                "fault": visit.fault,
             }
 
 
@@ -167,7 +181,9 @@ def _write_tables(folder: Path, parameters: CohortParameters, written: list[Writ
     manifest = folder / "cohort.csv"
     try:
         (folder / "synthesis.yaml").write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
-        pl.DataFrame([row for patient in written for row in patient.truth]).write_parquet(folder / "truth.parquet")
+        truth = [row for patient in written for row in patient.truth]
+        pl.DataFrame(truth, schema_overrides={"fault": pl.String}).write_parquet(folder / "truth.parquet")
+        write_pictures(folder, plans)
         rows = [row for patient in written for row in patient.manifest]
         with manifest.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(rows[0]))

@@ -1,0 +1,148 @@
+"""Rows for a folder whose paths follow a pattern: public data sets as they are unpacked, or a layout of your own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import data_catalog
+from ren_features.cohort import read_table
+from ren_features.errors import CohortError, SpecError
+from ren_features.manifest.rows import Row, Rows, note, relative
+from ren_features.yaml_file import mapping, read_yaml, refuse_unknown
+
+FIELD = re.compile(r"\{(patient|scan)(?::([^{}]*))?\}")
+"""A part of a name: `{patient}`, or `{scan:coronacases_*}` for names of that form alone."""
+
+KEYS = ("image", "mask", "mask_scheme", "only_with_mask", "table")
+TABLE_KEYS = ("file", "patient_id", "separator")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a data set keeps its files.
+
+    Parameters
+    ----------
+    image : str
+        Pattern of the images' paths within the folder, `/` between names: `*` is any part of a name, `{patient}` and `{scan}`
+        are parts that tell who and what it is. Without one of the two, the other one serves for both.
+    mask : str, optional
+        Path of the mask of an image, with the same fields.
+    mask_scheme : str, optional
+    only_with_mask : bool
+        Whether images without a mask are left out.
+    table : mapping, optional
+        A table of patients: `file`, its column `patient_id`, and `separator`; its other columns become attributes.
+    """
+
+    image: str
+    mask: str | None = None
+    mask_scheme: str | None = None
+    only_with_mask: bool = False
+    table: Mapping[str, str] | None = None
+
+    @classmethod
+    def named(cls, name: str) -> Layout:
+        """The layout of a data set of the catalog, or of a YAML file.
+
+        Raises
+        ------
+        SpecError
+            When there is none of that name, or it is not understood.
+        """
+        known = {key: dataset.layout for key, dataset in data_catalog.datasets().items() if dataset.layout}
+        if name in known:
+            return cls.from_dict(known[name], where=f"layout {name}")
+        if not name.endswith((".yaml", ".yml")):
+            raise SpecError(f"layout: expected one of {', '.join(known)}, or a YAML file; got {name}")
+        return cls.from_dict(read_yaml(Path(name), "layout"), where=f"layout {name}")
+
+    @classmethod
+    def from_dict(cls, content: Any, *, where: str) -> Layout:
+        """Build from the content of such a file."""
+        fields = mapping(content, where)
+        refuse_unknown(fields, KEYS, where)
+        if not isinstance(fields.get("image"), str) or not FIELD.search(fields["image"]):
+            raise SpecError(f"{where}: expected `image`, a path with {{patient}} or {{scan}} in it, got {fields.get('image')!r}")
+        if table := fields.get("table"):
+            refuse_unknown(mapping(table, f"{where}: table"), TABLE_KEYS, f"{where}: table")
+        return cls(**fields)
+
+    def rows(self, folder: Path, output: Path) -> Rows:
+        """A row for each image.
+
+        Raises
+        ------
+        CohortError
+            When no path has the form of an image.
+        """
+        found = list(self._rows(folder, output))
+        if not found:
+            raise CohortError(f"{folder}: expected images at {self.image}, found none")
+        kept = [row for row in found if row["mask"] or not self.only_with_mask]
+        if not kept:
+            raise CohortError(f"{folder}: expected masks at {self.mask}, found none for {len(found)} images")
+        bare = [row["scan_id"] for row in found if not row["mask"]]
+        notes = note("images have no mask and are left out" if self.only_with_mask else "scans have no mask", bare)
+        if self.table:
+            notes += _add_attributes(kept, folder, self.table)
+        return Rows(kept, notes)
+
+    def _rows(self, folder: Path, output: Path) -> Iterator[Row]:
+        pattern = FIELD.sub(lambda field: field[2] or "*", self.image)
+        form = _expression(self.image)
+        for path in sorted(folder.glob(pattern)):
+            match = form.fullmatch(path.relative_to(folder).as_posix())
+            if match is None:
+                continue
+            fields = match.groupdict()
+            scan = fields.get("scan") or fields["patient"]
+            mask = folder / _filled(self.mask, fields) if self.mask else None
+            there = mask is not None and mask.exists()
+            yield {
+                "patient_id": fields.get("patient") or scan,
+                "scan_id": scan,
+                "image": relative(path, output),
+                "mask": relative(mask, output) if mask and there else "",
+                "mask_scheme": (self.mask_scheme or "") if there else "",
+            }
+
+
+def _filled(pattern: str, fields: Mapping[str, str]) -> str:
+    return FIELD.sub(lambda field: fields[field[1]], pattern)
+
+
+def _expression(pattern: str) -> re.Pattern[str]:
+    """What a path of that form looks like; a field that stands twice is the same both times."""
+    parts, end, seen = [], 0, set[str]()
+    for field in FIELD.finditer(pattern):
+        name, form = field[1], _plain(field[2] or "*")
+        parts += [_plain(pattern[end : field.start()]), f"(?P={name})" if name in seen else f"(?P<{name}>{form})"]
+        end = field.end()
+        seen.add(name)
+    return re.compile("".join([*parts, _plain(pattern[end:])]))
+
+
+def _plain(text: str) -> str:
+    return re.escape(text).replace(r"\*", "[^/]*")
+
+
+def _add_attributes(rows: list[Row], folder: Path, table: Mapping[str, str]) -> list[str]:
+    """Fill in what a table says of each patient; a note when it is not there, or not of all."""
+    path, key = folder / table["file"], table["patient_id"]
+    if not path.is_file():
+        return [f"{path}: not there, so that no attributes are added"]
+    frame = read_table(path, separator=table.get("separator", ","))
+    if key not in frame.columns:
+        raise CohortError(f"{path}: expected a column {key}, got {', '.join(frame.columns)}")
+    known = {line.pop(key): line for line in frame.iter_rows(named=True)}
+    nothing = dict.fromkeys((name for name in frame.columns if name != key), "")
+    for row in rows:
+        row |= {name: value or "" for name, value in known.get(row["patient_id"], nothing).items()}
+    return note(
+        f"scans are of patients who do not stand in {path.name}", [r["scan_id"] for r in rows if r["patient_id"] not in known]
+    )
