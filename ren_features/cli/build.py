@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ren_features.cli.options import RegionsFile, SpecFile, Store, read_settings
+from ren_features.cli.options import INTERRUPTED, RegionsFile, SpecFile, Store, read_settings
 
 if TYPE_CHECKING:
     from ren_features.build_store import Summary
-
-INTERRUPTED = 130
 
 
 def build(

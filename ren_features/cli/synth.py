@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ren_features.cli.options import INTERRUPTED
+
 
 def synth(
     folder: Annotated[Path, typer.Argument(help="New folder for the cohort.", show_default=False)],
@@ -30,6 +32,10 @@ def synth(
     from ren_features.synthetic import CohortParameters, write_cohort
 
     parameters = CohortParameters(patients, seed, scans_per_patient, spacing, prevalence, effect, scanners, scanner_bias, faults)
-    with counter(parameters.scans, "scans") as tell:
-        manifest = write_cohort(folder, parameters, jobs=jobs or available_cores(), listener=tell)
+    try:
+        with counter(parameters.scans, "scans") as tell:
+            manifest = write_cohort(folder, parameters, jobs=jobs or available_cores(), listener=tell)
+    except KeyboardInterrupt as error:
+        typer.echo(f"Interrupted: {folder} has no manifest yet. Remove it and begin anew.", err=True)
+        raise typer.Exit(INTERRUPTED) from error
     typer.echo(f"{manifest}: {parameters.scans} scans of {patients} patients; what was put into them: {folder / 'truth.parquet'}")

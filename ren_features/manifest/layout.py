@@ -12,6 +12,7 @@ import data_catalog
 from ren_features.cohort import read_table
 from ren_features.errors import CohortError, SpecError
 from ren_features.manifest.rows import Row, Rows, note, relative
+from ren_features.regions import LABEL_SCHEMES
 from ren_features.yaml_file import mapping, read_yaml, refuse_unknown
 
 FIELD = re.compile(r"\{(patient|scan)(?::([^{}]*))?\}")
@@ -68,8 +69,15 @@ class Layout:
         refuse_unknown(fields, KEYS, where)
         if not isinstance(fields.get("image"), str) or not FIELD.search(fields["image"]):
             raise SpecError(f"{where}: expected `image`, a path with {{patient}} or {{scan}} in it, got {fields.get('image')!r}")
-        if table := fields.get("table"):
-            refuse_unknown(mapping(table, f"{where}: table"), TABLE_KEYS, f"{where}: table")
+        used, known = ({field[1] for field in FIELD.finditer(fields.get(name) or "")} for name in ("mask", "image"))
+        if used - known:
+            raise SpecError(f"{where}: mask: expected fields of the image, got {', '.join(sorted(used - known))}")
+        if (scheme := fields.get("mask_scheme")) and scheme not in LABEL_SCHEMES:
+            raise SpecError(f"{where}: mask_scheme: expected one of {', '.join(LABEL_SCHEMES)}, got {scheme}")
+        if table := mapping(fields.get("table"), f"{where}: table"):
+            refuse_unknown(table, TABLE_KEYS, f"{where}: table")
+            if not {"file", "patient_id"} <= set(table):
+                raise SpecError(f"{where}: table: expected file and patient_id, got {', '.join(table)}")
         return cls(**fields)
 
     def rows(self, folder: Path, output: Path) -> Rows:

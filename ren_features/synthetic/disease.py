@@ -17,8 +17,8 @@ from ren_features.synthetic.grid import Box, Floats, Grid, SmoothField
 from ren_features.synthetic.lobules import Lobules
 from ren_features.synthetic.parameters import DiseaseParameters
 
-SOFT = 0.12
-"""Width of a pattern's edge, in units of proneness."""
+SOFT, CLEAR = 0.12, 0.01
+"""Width of an edge in units of proneness: of the disease towards healthy lung, and of its patterns between each other."""
 
 
 class Pattern(IntEnum):
@@ -106,7 +106,7 @@ class Disease:
         shares = dict(self._ild(lungs, burden)) if burden.ild else {}
         free = 1 - sum(shares.values(), np.float32(0))
         if burden.emphysema:
-            prone = np.asarray(lungs.up + 0.25 * self.apical.on(lungs.grid), np.float32)
+            prone = lungs.up + 0.25 * self.apical.on(lungs.grid)
             shares[Pattern.emphysema] = free * _taken(prone, lungs.inside, burden.emphysema)
         if burden.infection_mm:
             shares[Pattern.infection] = free * self._focus(lungs, burden.infection_mm)
@@ -118,12 +118,13 @@ class Disease:
         """Basal and subpleural first; fibrosis nearest to the pleura, honeycombing where it is oldest."""
         own = self.parameters
         near = np.exp(-np.maximum(lungs.depth_mm, 0) / np.float32(own.subpleural_mm))
-        basal = np.float32(own.basal) * (1 - lungs.up) + np.float32(own.dorsal) * lungs.back
+        basal = own.basal * (1 - lungs.up) + own.dorsal * lungs.back
         prone = basal + own.peripheral * near + own.patchy * self.patches.on(lungs.grid)
-        ill = _taken(prone, lungs.inside, burden.ild)
+        ill = lungs.inside * _taken(prone, lungs.inside, burden.ild)
         fibrotic = prone + own.peripheral * near + 0.8 * own.patchy * self.mixture.on(lungs.grid)
-        scarred = np.minimum(ill, _taken(fibrotic, ill > 0.5, burden.fibrosis))
-        cystic = np.minimum(scarred, _taken(fibrotic + 2 * own.peripheral * near, scarred > 0.5, burden.honeycombing))
+        oldest = fibrotic + 2 * own.peripheral * near
+        scarred = ill * _taken(fibrotic, ill > 0.5, burden.fibrosis, CLEAR)
+        cystic = scarred * _taken(oldest, scarred > 0.5, burden.honeycombing, CLEAR)
         return {
             Pattern.ground_glass: ill - scarred,
             Pattern.reticulation: scarred - cystic,
@@ -170,12 +171,17 @@ class Disease:
 
 
 def pattern_map(shares: Mapping[Pattern, Floats], inside: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """The pattern that takes most of a voxel of the lungs, where that is at least half of it; shape (z, y, x)."""
-    patterns, most = np.zeros(inside.shape, np.uint8), np.full(inside.shape, 0.5, np.float32)
+    """The pattern that takes most of a voxel of the lungs, where patterns take half of it; shape (z, y, x)."""
+    patterns, most, all_ = (
+        np.zeros(inside.shape, np.uint8),
+        np.zeros(inside.shape, np.float32),
+        np.zeros(inside.shape, np.float32),
+    )
     for pattern, share in shares.items():
-        more = inside & (share >= most)
+        more = share > most
         patterns[more], most[more] = pattern, share[more]
-    return patterns
+        all_ += share
+    return np.where(inside & (all_ >= 0.5), patterns, 0).astype(np.uint8)
 
 
 def sheet(distance_mm: Floats, thickness_mm: float, voxel_mm: float) -> Floats:
@@ -184,10 +190,10 @@ def sheet(distance_mm: Floats, thickness_mm: float, voxel_mm: float) -> Floats:
     return np.asarray(filled * np.clip((width / 2 + voxel_mm / 2 - distance_mm) / voxel_mm, 0, 1), np.float32)
 
 
-def _taken(prone: Floats, among: NDArray[np.bool_], extent: float) -> Floats:
-    """The most prone `extent` (0 to 1) of the voxels `among` which to choose: 1 inside, 0 outside, soft at the edge."""
+def _taken(prone: NDArray[np.floating], among: NDArray[np.bool_], extent: float, edge: float = SOFT) -> Floats:
+    """The most prone `extent` (0 to 1) of the voxels `among` which to choose: 1 inside, 0 outside, between at the edge."""
     values = prone[among]
     if extent <= 0 or not values.size:
         return np.zeros(prone.shape, np.float32)
     least = np.quantile(values, 1 - min(extent, 1.0))
-    return np.asarray(np.clip(0.5 + (prone - least) / SOFT, 0, 1), np.float32)
+    return np.asarray(np.clip(0.5 + (prone - least) / edge, 0, 1), np.float32)

@@ -99,10 +99,10 @@ class DiseaseParameters:
     patchy: float = 0.28
     subpleural_mm: float = 14.0
     ground_glass_hu: float = 280.0
-    fibrosis_hu: float = 60.0
-    line_hu: float = 450.0
-    line_mm: float = 1.0
-    mesh_mm: float = 7.0
+    fibrosis_hu: float = 40.0
+    line_hu: float = 400.0
+    line_mm: float = 0.8
+    mesh_mm: float = 8.0
     cyst_mm: float = 7.0
     cyst_wall_mm: float = 1.5
     cyst_hu: float = -930.0
@@ -112,7 +112,7 @@ class DiseaseParameters:
     hole_mm: float = 4.5
     emphysema_hu: float = -985.0
     infection_hu: float = -150.0
-    atelectasis_hu: float = -450.0
+    atelectasis_hu: float = -500.0
     atelectasis_mm: float = 6.0
 
 
@@ -172,12 +172,12 @@ class PopulationParameters:
     extent_spread: float = 1.15
     largest_extent: float = 0.5
     growth: float = 0.10
-    fibrosis: Normal = Normal(0.5, 0.2)
+    fibrosis: Normal = Normal(0.45, 0.15)
     honeycombing: float = 0.37
     emphysema: float = 0.15
     emphysema_extent: float = 0.25
     infection: float = 0.087
-    atelectasis: float = 0.5
+    atelectasis: float = 0.4
     lobectomy: float = 0.04
     hazard: float = 0.02
     hazard_of_extent: float = 4.5

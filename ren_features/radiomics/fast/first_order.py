@@ -7,6 +7,8 @@ IBSI UHIW (intensity statistics) and ZVCW (intensity histogram: entropy and unif
 
 from __future__ import annotations
 
+from math import nan
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -70,6 +72,9 @@ def percentiles(values: NDArray[np.float64], counts: NDArray[np.int64]) -> list[
 
 
 def _mean_deviation(values: NDArray[np.float64], counts: NDArray[np.int64]) -> float:
+    """Mean distance from the mean; NaN for no values, as between the percentiles of two."""
+    if not counts.size:
+        return nan
     return float(counts @ np.abs(values - counts @ values / counts.sum()) / counts.sum())
 
 

@@ -9,6 +9,7 @@ met in every cell. IBSI HCUG.
 from __future__ import annotations
 
 from importlib.resources import files
+from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,7 @@ def features(voxels: Voxels, region: int, spacing_mm: Spacing) -> dict[str, floa
         "MinorAxisLength": 4 * float(np.sqrt(minor)),
         "Sphericity": float((36 * np.pi * volume**2) ** (1 / 3) / area),
         "SurfaceArea": area,
-        "SurfaceVolumeRatio": area / volume,
+        "SurfaceVolumeRatio": area / volume if volume else nan,  # a mesh of a few apart voxels need not be closed
         "VoxelVolume": voxel_volume,
     }
 
