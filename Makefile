@@ -1,4 +1,4 @@
-# make demo: from nothing to the answers of three SQL queries and a report.   make test: every check that CI runs.
+# make demo: from nothing to a synthetic cohort, the answers of three SQL queries, pictures and a report.   make test: every check that CI runs.
 # PYTHON=python3.12 make ... chooses the Python (3.11 to 3.13) that .venv is made with.
 
 PYTHON ?= python3
@@ -11,17 +11,18 @@ REN := $(BIN)/ren-features
 
 demo: .venv/core.done
 	rm -rf $(DEMO)
-	$(REN) synth $(DEMO) --patients 6 --seed 1
+	$(REN) synth $(DEMO) --patients 24 --seed 1 --faults 4
 	$(REN) build $(DEMO)/cohort.csv --store $(DEMO)/ren.duckdb --jobs 2 --previews
 	@echo "\n1. Mean density by lobe and diagnosis: which lobes are ill?"
-	$(REN) query "SELECT region, label_has_ILD AS ild, count(*) AS scans, round(avg(original_firstorder_Mean)) AS mean_hu FROM lobe_features GROUP BY ALL ORDER BY ALL" --store $(DEMO)/ren.duckdb
-	@echo "\n2. How do lower lobes change between a patient's scans?"
-	$(REN) query "SELECT patient_id, region, arg_min(original_glcm_Contrast, scan_date) AS first, arg_max(original_glcm_Contrast, scan_date) AS last FROM lobe_features WHERE region IN ('LLL', 'RLL') GROUP BY ALL HAVING count(*) > 1 ORDER BY ALL" --store $(DEMO)/ren.duckdb
+	$(REN) query "SELECT region, label_has_ILD AS ild, count(*) AS scans, round(avg(original_firstorder_Mean)) AS mean_hu FROM lobe_features WHERE quality_ok GROUP BY ALL ORDER BY ALL" --store $(DEMO)/ren.duckdb
+	@echo "\n2. How do lower lobes change from a patient's first scan to the last?"
+	$(REN) query "WITH change AS (SELECT patient_id, region, any_value(label_has_ILD) AS ild, arg_max(original_firstorder_Mean, scan_date) - arg_min(original_firstorder_Mean, scan_date) AS hu FROM lobe_features WHERE region IN ('LLL', 'RLL') AND quality_ok GROUP BY ALL HAVING count(*) > 1) SELECT region, ild, count(*) AS patients, round(median(hu)) AS median_change_hu, round(max(hu)) AS largest_change_hu FROM change GROUP BY ALL ORDER BY ALL" --store $(DEMO)/ren.duckdb
 	@echo "\n3. What is unusual?"
-	$(REN) query "SELECT severity, rule, string_agg(DISTINCT region, ' ') AS regions, count(DISTINCT scan_id) AS scans FROM quality GROUP BY ALL ORDER BY ALL" --store $(DEMO)/ren.duckdb
+	$(REN) query "SELECT severity, rule, string_agg(DISTINCT region, ' ' ORDER BY region) AS regions, count(DISTINCT scan_id) AS scans FROM quality GROUP BY ALL ORDER BY ALL" --store $(DEMO)/ren.duckdb
 	@echo
 	$(REN) report --store $(DEMO)/ren.duckdb -o $(DEMO)/report.html
-	@echo "\nOpen $(DEMO)/report.html in a browser. The store is $(DEMO)/ren.duckdb: ask it more with  $(REN) query \"...\" --store $(DEMO)/ren.duckdb"
+	@echo "\nPictures: $(DEMO)/disease.png shows a scan with its lobes and the disease that was put into it, $(DEMO)/contact_sheet.png ten patients."
+	@echo "Open $(DEMO)/report.html in a browser. The store is $(DEMO)/ren.duckdb: ask it more with  $(REN) query \"...\" --store $(DEMO)/ren.duckdb"
 
 test: lint
 	$(BIN)/pytest -n 2

@@ -172,16 +172,13 @@ class Disease:
 
 def pattern_map(shares: Mapping[Pattern, Floats], inside: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """The pattern that takes most of a voxel of the lungs, where patterns take half of it; shape (z, y, x)."""
-    patterns, most, all_ = (
-        np.zeros(inside.shape, np.uint8),
-        np.zeros(inside.shape, np.float32),
-        np.zeros(inside.shape, np.float32),
-    )
+    patterns = np.zeros(inside.shape, np.uint8)
+    most, taken = np.zeros((2, *inside.shape), np.float32)
     for pattern, share in shares.items():
         more = share > most
         patterns[more], most[more] = pattern, share[more]
-        all_ += share
-    return np.where(inside & (all_ >= 0.5), patterns, 0).astype(np.uint8)
+        taken += share
+    return np.where(inside & (taken >= 0.5), patterns, 0).astype(np.uint8)
 
 
 def sheet(distance_mm: Floats, thickness_mm: float, voxel_mm: float) -> Floats:

@@ -54,7 +54,7 @@ class BodyParameters:
     oblique: Normal = Normal(0.84, 0.012)
     horizontal: Normal = Normal(0.46, 0.02)
     male: float = 1.08
-    lung_hu: Normal = Normal(-872, 6)
+    lung_hu: Normal = Normal(-872, 4)
     gradient_hu: float = 20.0
     breath: Normal = Normal(0.96, 0.02)
 
@@ -93,7 +93,7 @@ class DiseaseParameters:
         Dependent density, a few mm to 1 cm along the lowest pleura (Lee, Korean J Radiol 2002;3:24). HU are ours.
     """
 
-    basal: float = 0.65
+    basal: float = 0.45
     dorsal: float = 0.25
     peripheral: float = 0.8
     patchy: float = 0.28
@@ -169,7 +169,7 @@ class PopulationParameters:
     gap_years: float = 1.4
     label_noise: float = 0.03
     extent: float = 0.045
-    extent_spread: float = 1.15
+    extent_spread: float = 1.25
     largest_extent: float = 0.5
     growth: float = 0.10
     fibrosis: Normal = Normal(0.45, 0.15)
@@ -177,7 +177,7 @@ class PopulationParameters:
     emphysema: float = 0.15
     emphysema_extent: float = 0.25
     infection: float = 0.087
-    atelectasis: float = 0.4
+    atelectasis: float = 0.3
     lobectomy: float = 0.04
     hazard: float = 0.02
     hazard_of_extent: float = 4.5

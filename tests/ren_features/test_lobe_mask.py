@@ -43,10 +43,8 @@ def test_files_become_one_label_map(folder, phantom):
 def test_a_lobe_without_a_file_or_without_a_voxel_is_absent(folder, phantom):
     (folder / "RML.nii.gz").unlink()
     write(folder / "LLL.nii.gz", phantom[1].voxels < 0, phantom[1])
-    assert set(np.unique(read_lobes(folder, phantom[0], SCHEME).voxels)) == {
-        0,
-        *(LUNGMASK.labels[x] for x in ("LUL", "RUL", "RLL")),
-    }
+    present = {0, *(LUNGMASK.labels[lobe] for lobe in ("LUL", "RUL", "RLL"))}
+    assert set(np.unique(read_lobes(folder, phantom[0], SCHEME).voxels)) == present
 
 
 def test_overlaps_double_names_and_other_grids_are_refused(folder, phantom):

@@ -98,8 +98,18 @@ def test_faults_are_planted_in_turn():
 
 @pytest.mark.parametrize(
     "change",
-    [{"patients": 0}, {"scans_per_patient": 0.5}, {"prevalence": 1.1}, {"effect": -1}, {"scanners": 0}, {"spacing_mm": 0}]
-    + [{"scanner_bias": 2}, {"faults": 321}, {"seed": -1}, {"prevalence": float("nan")}],
+    [
+        {"patients": 0},
+        {"scans_per_patient": 0.5},
+        {"prevalence": 1.1},
+        {"prevalence": float("nan")},
+        {"effect": -1},
+        {"scanners": 0},
+        {"spacing_mm": 0},
+        {"scanner_bias": 2},
+        {"faults": 321},
+        {"seed": -1},
+    ],
 )
 def test_impossible_parameters_are_refused(change):
     with pytest.raises(SpecError, match=f"{next(iter(change))}: expected .* got"):

@@ -14,7 +14,7 @@ import data_catalog
 from ren_features import ExtractionSpec, FeatureStore, build
 from ren_features.cohort import read_cohort
 from ren_features.image_file import read_image, read_mask
-from ren_features.regions import REN_REGIONS
+from ren_features.regions import LUNGMASK, REN_REGIONS
 from ren_features.synthetic import CohortParameters, write_cohort
 from ren_features.synthetic.parameters import PopulationParameters
 from ren_features.validation import problems_of
@@ -70,7 +70,7 @@ def test_the_truth_has_a_row_for_each_lobe_and_says_what_the_maps_say(cohort):
     row = truth.filter(pl.col("fault").is_null()).sort("ground_glass").row(-1, named=True)
     name = f"{row['patient_id']}/{row['scan_id']}.nii.gz"
     lobes, patterns = (read_mask(cohort / kind / name).voxels for kind in ("masks", "patterns"))
-    within = patterns[lobes == dict(LLL=2, RLL=5, LUL=1, RUL=3, RML=4)[row["region"]]]
+    within = patterns[lobes == LUNGMASK.labels[row["region"]]]
     assert row["ground_glass"] == pytest.approx((within == 1).mean())
     assert row["volume_ml"] == pytest.approx(within.size * 27 / 1000)
     healthy = truth.filter(~pl.col("has_ILD"))
