@@ -2,8 +2,8 @@
 
     .venv/bin/python -m tests.benchmarks.synthetic [--patients 80] [--seeds 7 8 9] [--native]
 
-With xgboost and scikit-learn installed, also the AUC of an expert for each region (50 trees of depth 3; five folds of patients, each
-halved as in REN), and the same for permuted labels.
+With xgboost and scikit-learn installed, also the AUC of an expert for each region (50 trees of depth 3; five folds of patients,
+each halved as in REN), and the same for permuted labels.
 """
 
 from __future__ import annotations

@@ -237,6 +237,13 @@ def test_status_shows_cohort_specs_failures_and_runs(ren, store):
         ("original_glcm_MCC", "IBSI: no counterpart"),
         ("RML", "region RML: right middle lobe"),
         ("lungmask", "LUL 1, LLL 2"),
+        ("original_glcm_Contrast", "GLCM contrast"),
+        ("original_glcm_Correlation", "range: -1 to 1"),
+        ("datasets", "nlst: NLST"),
+        ("totalsegmentator_ct", "licence: CC BY 4.0"),
+        ("ltrc", "(source: not verified)"),
+        ("ground_glass", "vessels and walls of bronchi stay visible"),
+        ("severity", "share of both lungs"),
     ],
 )
 def test_describe_says_what_a_name_means(ren, name, text):
@@ -248,7 +255,7 @@ def test_describe_knows_every_name_of_the_catalog():
 
     columns = {column for table in data_catalog.tables().values() for column in table.columns}
     regions = {region.name for region in REN_REGIONS.regions}
-    for name in {*data_catalog.tables(), *columns, *FEATURE_NAMES, *regions, *LABEL_SCHEMES}:
+    for name in {*data_catalog.tables(), *columns, *FEATURE_NAMES, *regions, *LABEL_SCHEMES, *data_catalog.datasets()}:
         assert name in describe(name)
 
 

@@ -182,10 +182,16 @@ def test_a_store_of_the_first_version_keeps_its_rows(path, write_manifest):
         connection.execute("DROP TABLE histograms; DROP VIEW lobe_features; DELETE FROM quality")
         for column in ("kernel", "slice_thickness_mm", "kvp", "vendor", "model", "rules_id", "voxels_sha256"):
             connection.execute(f"ALTER TABLE inputs DROP COLUMN {column}")
+        for column in ("title", "range"):
+            connection.execute(f"ALTER TABLE features DROP COLUMN {column}")
         connection.execute("UPDATE schema_version SET version = 1")
     with FeatureStore(path) as store:
         assert store.sql("FROM schema_version").item() == schema_version()
         assert store.sql("FROM histograms").is_empty()
         assert store.sql("FROM radiomics").rows() == rows
+        assert store.sql("SELECT title, range FROM features WHERE name = 'original_glcm_Contrast'").row(0) == (
+            "GLCM contrast",
+            "at least 0",
+        )
         # No rules judged these scans: whether they are sound is unknown.
         assert store.sql("SELECT DISTINCT quality_ok FROM lobe_features").rows() == [(None,)]

@@ -86,7 +86,7 @@ def test_sound_scans_pass_every_rule_but_for_removed_lobes_and_planted_faults_ar
     sound = found.filter(pl.col("fault").is_null() & (pl.col("lobes") == 5))
     assert sound.is_empty(), sound
     operated = found.filter(pl.col("fault").is_null() & (pl.col("lobes") < 5))
-    assert set(operated["rule"]) == {"region_absent", "region_incomplete"}
+    assert set(operated["rule"]) - {"lobe_volume"} == {"region_absent", "region_incomplete"}  # its neighbour may be too large now
     for scan_id, fault in lobes.filter(pl.col("fault").is_not_null()).select("scan_id", "fault").iter_rows():
         assert fault in set(found.filter(pl.col("scan_id") == scan_id)["rule"])
 
