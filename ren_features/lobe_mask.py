@@ -82,9 +82,8 @@ def _check_kind(path: Path, scheme: LabelScheme) -> None:
 
 def _structure_files(folder: Path, scheme: LabelScheme) -> dict[int, Path]:
     """The files of the scheme's structures, by label number."""
-    files = dict(enumerate(_images(folder)))
-    names = {number: [_stem(file)] for number, file in files.items()}
-    return {label: files[number] for number, label in structures_of(names, scheme, folder).items()}
+    found = structures_of({file.name: [_stem(file)] for file in _images(folder)}, scheme, folder)
+    return {label: folder / name for label, name in found.items()}
 
 
 def _images(folder: Path) -> Iterator[Path]:

@@ -6,21 +6,24 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import data_catalog
 from ren_features.errors import LabelError
 from ren_features.regions import LabelScheme
 
+Key = TypeVar("Key", int, str)
 
-def structures_of(names: Mapping[int, Iterable[str]], scheme: LabelScheme, path: Path) -> dict[int, int]:
-    """Label number of each segment that is a structure of the scheme.
+
+def structures_of(names: Mapping[Key, Iterable[str]], scheme: LabelScheme, path: Path) -> dict[int, Key]:
+    """Which segment is which structure of the scheme, by the structure's label number.
 
     Parameters
     ----------
-    names : mapping of int to iterable of str
-        Segment number -> what it is called: names, and codes with their modifiers.
+    names : mapping of int or str to iterable of str
+        Number of a segment, or name of a file -> what it is called: names, and codes with their modifiers.
     path : Path
-        For the message.
+        Of the file or folder, for the message.
 
     Raises
     ------
@@ -28,18 +31,20 @@ def structures_of(names: Mapping[int, Iterable[str]], scheme: LabelScheme, path:
         When none is one of the structures, one is called by names of two, or two are the same.
     """
     meanings = known_names() | {plain_name(structure): structure for structure in scheme.labels}
-    found: dict[int, str] = {}
-    for number, called in names.items():
+    found: dict[str, Key] = {}
+    for key, called in names.items():
         structures = sorted({meanings[plain_name(name)] for name in called if plain_name(name) in meanings})
         if len(structures) > 1:
-            raise LabelError(f"{path}: segment {number}: expected name and code of one structure, got {structures}")
-        if structures and structures[0] in scheme.labels:
-            found[number] = structures[0]
-    twice = sorted({structure for structure in found.values() if list(found.values()).count(structure) > 1})
-    if not found or twice:
-        what = f"several segments of {', '.join(twice)}" if twice else f"none of {len(names)} segments with such a name or code"
-        raise LabelError(f"{path}: expected one segment for each of {', '.join(scheme.labels)}, got {what}")
-    return {number: scheme.labels[structure] for number, structure in found.items()}
+            raise LabelError(f"{path}: segment {key}: expected name and code of one structure, got {structures}")
+        for structure in set(structures) & set(scheme.labels):
+            if structure in found:
+                raise LabelError(f"{path}: expected one segment of {structure}, got segments {found[structure]} and {key}")
+            found[structure] = key
+    if not found:
+        raise LabelError(
+            f"{path}: expected segments of {', '.join(scheme.labels)}, got none of {len(names)} segments with such a name or code"
+        )
+    return {scheme.labels[structure]: key for structure, key in found.items()}
 
 
 @cache

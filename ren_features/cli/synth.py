@@ -19,7 +19,9 @@ def synth(
     prevalence: Annotated[float, typer.Option(help="Share of patients with interstitial lung disease.")] = 0.61,
     effect: Annotated[float, typer.Option(help="Multiplies the extent of the disease; at 0 there is none to see.")] = 1.0,
     scanners: Annotated[int, typer.Option(help="Number of scanners.")] = 4,
-    scanner_bias: Annotated[float, typer.Option(help="How much the scanner tells of the label, 0 to 1: a shortcut.")] = 0.0,
+    scanner_bias: Annotated[
+        float, typer.Option(help="How much the scanner tells of the label, 0 to 1: a shortcut. It takes two scanners.")
+    ] = 0.0,
     faults: Annotated[int, typer.Option(help="Scans to damage, each in one way that quality rules know.")] = 0,
     jobs: Annotated[int | None, typer.Option(min=1, help="Worker processes.", show_default="cores")] = None,
 ) -> None:

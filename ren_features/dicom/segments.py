@@ -61,7 +61,7 @@ def read_segments(path: Path, grid: Volume, scheme: LabelScheme) -> Volume:
             raise _unreadable(path, error) from error
         if kind not in (RTSTRUCT, *SEGMENTATIONS):
             raise VolumeError(f"{path}: expected a DICOM SEG or RTSTRUCT, got another DICOM file")
-        labels = structures_of(names, scheme, path)
+        labels = {number: label for label, number in structures_of(names, scheme, path).items()}
         if kind == RTSTRUCT:
             return draw_contours(dataset, labels, grid, path)
         return _on_grid(_segmentation(dataset, labels, path), grid, path)

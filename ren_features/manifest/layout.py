@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,10 @@ class Layout:
     ----------
     image : str
         Pattern of the images' paths within the folder, `/` between names: `*` is any part of a name, `{patient}` and `{scan}`
-        are parts that tell who and what it is. Without one of the two, the other one serves for both.
+        are parts that tell who and what it is. Without one of the two, the other one serves for both. Of two fields in one name
+        the first takes as much as it can.
     mask : str, optional
-        Path of the mask of an image, with the same fields.
+        Path of the mask of an image, with the same fields; `*` must leave one file.
     mask_scheme : str, optional
     only_with_mask : bool
         Whether images without a mask are left out.
@@ -67,21 +69,28 @@ class Layout:
         """Build from the content of such a file."""
         fields = mapping(content, where)
         refuse_unknown(fields, KEYS, where)
-        if not isinstance(fields.get("image"), str) or not FIELD.search(fields["image"]):
-            raise SpecError(f"{where}: expected `image`, a path with {{patient}} or {{scan}} in it, got {fields.get('image')!r}")
-        used, known = ({field[1] for field in FIELD.finditer(fields.get(name) or "")} for name in ("mask", "image"))
+        _check_pattern(fields.get("image"), f"{where}: image")
+        if not FIELD.search(fields["image"]):
+            raise SpecError(f"{where}: expected `image`, a path with {{patient}} or {{scan}} in it, got {fields['image']!r}")
+        if "mask" in fields:
+            _check_pattern(fields["mask"], f"{where}: mask")
+        used, known = ({field[1] for field in FIELD.finditer(fields.get(name, ""))} for name in ("mask", "image"))
         if used - known:
             raise SpecError(f"{where}: mask: expected fields of the image, got {', '.join(sorted(used - known))}")
-        if (scheme := fields.get("mask_scheme")) and scheme not in LABEL_SCHEMES:
-            raise SpecError(f"{where}: mask_scheme: expected one of {', '.join(LABEL_SCHEMES)}, got {scheme}")
+        if fields.get("mask_scheme") not in (None, *LABEL_SCHEMES):
+            raise SpecError(f"{where}: mask_scheme: expected one of {', '.join(LABEL_SCHEMES)}, got {fields['mask_scheme']!r}")
+        if fields.get("only_with_mask") not in (None, True, False) or (fields.get("only_with_mask") and "mask" not in fields):
+            raise SpecError(f"{where}: only_with_mask: expected true or false, beside a mask, got {fields['only_with_mask']!r}")
         if table := mapping(fields.get("table"), f"{where}: table"):
             refuse_unknown(table, TABLE_KEYS, f"{where}: table")
-            if not {"file", "patient_id"} <= set(table):
-                raise SpecError(f"{where}: table: expected file and patient_id, got {', '.join(table)}")
+            if not {"file", "patient_id"} <= set(table) or not all(isinstance(value, str) for value in table.values()):
+                raise SpecError(f"{where}: table: expected file and patient_id as text, got {table}")
+            if len(table.get("separator", ",")) != 1:
+                raise SpecError(f"{where}: table: expected a separator of one character, got {table['separator']!r}")
         return cls(**fields)
 
-    def rows(self, folder: Path, output: Path) -> Rows:
-        """A row for each image.
+    def rows(self, folder: Path, output: Path, *, patient_prefix: bool = False) -> Rows:
+        """A row for each image; with a prefix, scan ids are `<patient>_<scan>`.
 
         Raises
         ------
@@ -89,6 +98,8 @@ class Layout:
             When no path has the form of an image.
         """
         found = list(self._rows(folder, output))
+        if patient_prefix:
+            found = [row | {"scan_id": f"{row['patient_id']}_{row['scan_id']}"} for row in found]
         if not found:
             raise CohortError(f"{folder}: expected images at {self.image}, found none")
         kept = [row for row in found if row["mask"] or not self.only_with_mask]
@@ -105,23 +116,33 @@ class Layout:
         form = _expression(self.image)
         for path in sorted(folder.glob(pattern)):
             match = form.fullmatch(path.relative_to(folder).as_posix())
-            if match is None:
+            if match is None or any(part.startswith(".") for part in path.relative_to(folder).parts):
                 continue
             fields = match.groupdict()
             scan = fields.get("scan") or fields["patient"]
-            mask = folder / _filled(self.mask, fields) if self.mask else None
-            there = mask is not None and mask.exists()
+            mask = self._mask_of(folder, fields)
             yield {
                 "patient_id": fields.get("patient") or scan,
                 "scan_id": scan,
                 "image": relative(path, output),
-                "mask": relative(mask, output) if mask and there else "",
-                "mask_scheme": (self.mask_scheme or "") if there else "",
+                "mask": relative(mask, output) if mask else "",
+                "mask_scheme": (self.mask_scheme or "") if mask else "",
             }
 
+    def _mask_of(self, folder: Path, fields: Mapping[str, str]) -> Path | None:
+        if self.mask is None:
+            return None
+        found = sorted(folder.glob(FIELD.sub(lambda field: escape(fields[field[1]]), self.mask)))
+        if len(found) > 1:
+            raise CohortError(f"{folder}: expected one mask at {self.mask} for {fields}, got {found[0].name} and {found[1].name}")
+        return found[0] if found else None
 
-def _filled(pattern: str, fields: Mapping[str, str]) -> str:
-    return FIELD.sub(lambda field: fields[field[1]], pattern)
+
+def _check_pattern(pattern: Any, where: str) -> None:
+    """Refuse what is no pattern of a path within a folder."""
+    names = pattern.split("/") if isinstance(pattern, str) else [""]
+    if any(name in ("", ".", "..", "**") for name in names):
+        raise SpecError(f"{where}: expected a path within the folder, of names with `/` between, got {pattern!r}")
 
 
 def _expression(pattern: str) -> re.Pattern[str]:
@@ -147,6 +168,10 @@ def _add_attributes(rows: list[Row], folder: Path, table: Mapping[str, str]) -> 
     frame = read_table(path, separator=table.get("separator", ","))
     if key not in frame.columns:
         raise CohortError(f"{path}: expected a column {key}, got {', '.join(frame.columns)}")
+    if clash := sorted({name for name in frame.columns if name != key} & set(rows[0])):
+        raise CohortError(f"{path}: expected columns beside those of the manifest, got {', '.join(clash)}")
+    if repeated := frame.filter(frame[key].is_duplicated())[key].drop_nulls().unique().sort().to_list():
+        raise CohortError(f"{path}: expected one row for each {key}, got several for {', '.join(repeated[:5])}")
     known = {line.pop(key): line for line in frame.iter_rows(named=True)}
     nothing = dict.fromkeys((name for name in frame.columns if name != key), "")
     for row in rows:

@@ -75,10 +75,10 @@ def write_manifest(
         raise CohortError(f"{output}: expected the name of a CSV file that is not the labels table")
     if output.is_dir() or not output.absolute().parent.is_dir():
         raise CohortError(f"{output}: expected the name of a file in a folder that is there")
-    if layout and (masks or mask_scheme or patient_prefix or dicom):
-        raise CohortError(f"layout {layout}: expected no other option than --labels beside it, as it says where masks are")
+    if layout and (masks or mask_scheme or dicom):
+        raise CohortError(f"layout {layout}: expected no masks or DICOM options beside it, as it says where masks are")
     found = (
-        Layout.named(layout).rows(folder, output)
+        Layout.named(layout).rows(folder, output, patient_prefix=patient_prefix)
         if layout
         else _rows_of(folder, output, masks, mask_scheme, dicom, patient_prefix=patient_prefix)
     )

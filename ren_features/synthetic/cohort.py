@@ -157,12 +157,13 @@ class _Planner:
     def _visits(self, patient_id: str, scans: int) -> Iterator[Visit]:
         gaps = np.cumsum(np.concatenate([[0.0], self.people.gap_years * self.rng.gamma(3, 1 / 3, scans - 1)]))
         first, last = date(self.people.first_year, 1, 1), date(self.people.last_year, 12, 31)
-        days = (last - first).days
-        after = np.minimum(gaps * YEAR_DAYS, days).astype(int) + np.arange(scans)  # never two scans on a day
-        begin = first + timedelta(days=int(self.rng.uniform(0, max(1, days - after[-1]))))
+        days = (last - first).days - scans
+        gaps *= min(1.0, days / max(YEAR_DAYS * gaps[-1], 1.0))  # many scans stand closer
+        after = (gaps * YEAR_DAYS).astype(int) + np.arange(scans)  # never two scans on a day
+        begin = first + timedelta(days=int(self.rng.uniform(0, max(1, days + scans - after[-1]))))
         age, burdens, home = _normal(self.rng, self.people.age), self._burdens(gaps), self._scanner()
         for number, (day, burden) in enumerate(zip(after, burdens, strict=True), start=1):
-            scanner = home if number == 1 or self.rng.random() < 0.8 else self._scanner()
+            scanner = home if number == 1 or self.rng.random() < self.people.same_scanner else self._scanner()
             breath = min(_normal(self.rng, self.body.breath), 1.0)
             z, y, x = self.rng.uniform(-POSITION_MM, POSITION_MM, 3)
             yield Visit(
@@ -188,8 +189,8 @@ class _Planner:
         extent = people.extent * float(np.exp(people.extent_spread * rng.standard_normal()))
         growth = rng.exponential(people.growth)
         fibrosis = min(max(_normal(rng, people.fibrosis), 0.0), 1.0)
-        honeycombing = rng.uniform(0.1, 0.5) * (rng.random() < people.honeycombing)
-        emphysema = rng.uniform(0.05, people.emphysema_extent) * (rng.random() < people.emphysema)
+        honeycombing = rng.uniform(*people.honeycombing_share) * (rng.random() < people.honeycombing)
+        emphysema = rng.uniform(*people.emphysema_extent) * (rng.random() < people.emphysema)
         for year in years:
             ild = min(self.parameters.effect * extent * float(np.exp(growth * year)), people.largest_extent) if self.ill else 0.0
             yield Burden(
@@ -197,8 +198,9 @@ class _Planner:
                 fibrosis=fibrosis,
                 honeycombing=float(honeycombing),
                 emphysema=float(emphysema),
-                atelectasis=float(rng.uniform(0.3, 1.0) * (rng.random() < people.atelectasis)),
-                infection_mm=float(rng.uniform(12, 30) * (rng.random() < people.infection)),
+                atelectasis=float(rng.uniform(*people.atelectasis_strength) * (rng.random() < people.atelectasis)),
+                infection_mm=float(rng.uniform(*people.infection_mm) * (rng.random() < people.infection)),
+                infection_at=(float(rng.random()), float(rng.random()), float(rng.random())),
             )
 
     def _death(self, last: Visit) -> date | None:

@@ -47,9 +47,11 @@ class Burden:
     emphysema : float
         Share of both lungs.
     atelectasis : float
-        Strength of the dependent density, 0 to 1.
+        How dense the dependent band is, 0 to 1; where it is does not depend on it.
     infection_mm : float
         Radius of a focus; 0 for none.
+    infection_at : tuple of float (z, y, x)
+        Where it is, as parts of the box around the lungs, or the nearest place within them.
     """
 
     ild: float = 0.0
@@ -58,6 +60,7 @@ class Burden:
     emphysema: float = 0.0
     atelectasis: float = 0.0
     infection_mm: float = 0.0
+    infection_at: tuple[float, float, float] = (0.5, 0.5, 0.5)
 
 
 @dataclass(frozen=True)
@@ -94,12 +97,11 @@ class Disease:
     """
 
     def __init__(self, rng: np.random.Generator, box: Box, parameters: DiseaseParameters) -> None:
-        self.parameters = parameters
+        self.parameters, self.box = parameters, box
         self.patches, self.mixture, self.apical, self.focus = (SmoothField.over(rng, box, step) for step in (24, 16, 30, 14))
         self.lobules = Lobules.over(rng, box, parameters.lobule_mm)
         self.meshes = Lobules.over(rng, box, parameters.mesh_mm)
         self.cysts = Lobules.over(rng, box, parameters.cyst_mm)
-        self.infected = rng.random(3)
 
     def shares(self, lungs: Lungs, burden: Burden) -> dict[Pattern, Floats]:
         """How much of each voxel a pattern takes, 0 to 1, with soft edges; patterns without extent are left out."""
@@ -109,9 +111,9 @@ class Disease:
             prone = lungs.up + 0.25 * self.apical.on(lungs.grid)
             shares[Pattern.emphysema] = free * _taken(prone, lungs.inside, burden.emphysema)
         if burden.infection_mm:
-            shares[Pattern.infection] = free * self._focus(lungs, burden.infection_mm)
+            shares[Pattern.infection] = free * self._focus(lungs, burden)
         if burden.atelectasis:
-            shares[Pattern.atelectasis] = free * self._dependent(lungs, burden.atelectasis)
+            shares[Pattern.atelectasis] = free * self._dependent(lungs)
         return {pattern: np.where(lungs.inside, share, 0).astype(np.float32) for pattern, share in shares.items()}
 
     def _ild(self, lungs: Lungs, burden: Burden) -> dict[Pattern, Floats]:
@@ -131,23 +133,21 @@ class Disease:
             Pattern.honeycombing: cystic,
         }
 
-    def _focus(self, lungs: Lungs, radius_mm: float) -> Floats:
+    def _focus(self, lungs: Lungs, burden: Burden) -> Floats:
         """One focus of pneumonia, ragged at its edge."""
-        places = np.argwhere(lungs.inside & (lungs.depth_mm > 5))
-        if not len(places):
-            return np.zeros(lungs.grid.size, np.float32)
-        z, y, x = places[int(self.infected[0] * len(places))]
         grid = lungs.grid
-        away = np.sqrt((grid.z - grid.z_mm[z]) ** 2 + (grid.y - grid.y_mm[y]) ** 2 + (grid.x - grid.x_mm[x]) ** 2) / radius_mm
+        z, y, x = (low + part * (high - low) for low, high, part in zip(*self.box, burden.infection_at, strict=True))
+        z, y, x = grid.nearest(lungs.depth_mm > 5, (z, y, x))
+        away = np.sqrt((grid.z - z) ** 2 + (grid.y - y) ** 2 + (grid.x - x) ** 2) / burden.infection_mm
         return np.asarray(np.clip(1.5 * (1 - away + 0.3 * self.focus.on(grid)), 0, 1), np.float32)
 
-    def _dependent(self, lungs: Lungs, strength: float) -> Floats:
+    def _dependent(self, lungs: Lungs) -> Floats:
         """A band along the lowest pleura of a patient who lies on the back."""
         near = np.exp(-np.maximum(lungs.depth_mm, 0) / np.float32(self.parameters.atelectasis_mm))
         lowest = np.clip((lungs.back - 0.72) / 0.15, 0, 1) * np.clip((0.75 - lungs.up) / 0.2, 0, 1)
-        return np.asarray(np.clip(strength * lowest * near * (1 + 0.3 * self.focus.on(lungs.grid)), 0, 1), np.float32)
+        return np.asarray(np.clip(1.3 * lowest * near * (1 + 0.3 * self.focus.on(lungs.grid)), 0, 1), np.float32)
 
-    def apply(self, hu: Floats, lungs: Lungs, shares: Mapping[Pattern, Floats]) -> None:
+    def apply(self, hu: Floats, lungs: Lungs, burden: Burden, shares: Mapping[Pattern, Floats]) -> None:
         """Change the CT numbers of healthy lung to those of the patterns, in place."""
         own, voxel_mm = self.parameters, lungs.grid.spacing_mm
         for pattern, share in shares.items():
@@ -167,7 +167,7 @@ class Disease:
             elif pattern is Pattern.infection:
                 hu += share**1.5 * (own.infection_hu - hu)
             else:
-                hu += share * (own.atelectasis_hu - hu)
+                hu += share * burden.atelectasis * (own.atelectasis_hu - hu)
 
 
 def pattern_map(shares: Mapping[Pattern, Floats], inside: NDArray[np.bool_]) -> NDArray[np.uint8]:

@@ -73,6 +73,14 @@ class Grid:
         """The same voxels in a body where heights above `low` are multiplied: z -> (z - low) * factor."""
         return replace(self, z_mm=((self.z_mm - np.float32(low)) * np.float32(factor)).astype(np.float32))
 
+    def nearest(self, inside: NDArray[np.bool_], place_mm: tuple[float, float, float]) -> tuple[float, float, float]:
+        """Place of the voxel `inside` that is nearest to a place (z, y, x); that place itself when there is none."""
+        z, y, x = (axis[index] for axis, index in zip((self.z_mm, self.y_mm, self.x_mm), np.nonzero(inside), strict=True))
+        if not len(z):
+            return place_mm
+        best = int(((z - place_mm[0]) ** 2 + (y - place_mm[1]) ** 2 + (x - place_mm[2]) ** 2).argmin())
+        return float(z[best]), float(y[best]), float(x[best])
+
     def at(self, voxels: Floats, places_mm: NDArray[np.float64]) -> Floats:
         """Values of the voxels at places, shape (place, 3) in z, y, x; beyond the grid, of its last voxel."""
         axes = (self.z_mm, self.y_mm, self.x_mm)

@@ -1,4 +1,4 @@
-"""Every number that decides what a synthetic cohort is like, in one typed object.
+"""The numbers that decide what a synthetic cohort is like, in one typed object; outlines of organs stand with their shapes.
 
 Each has its source. Where none was found that measures it, the line says "ours": a choice that looks right, and no more.
 """
@@ -123,7 +123,7 @@ class PopulationParameters:
     Parameters
     ----------
     female, age : float, Normal
-        [REN, section III.A] 81.9 % women; 63.7 +- 12.7 years, 22.1 to 98.3.
+        [REN, section III.A] 81.9 % women; 63.7 +- 12.7 years, here at the first scan.
     first_year, last_year : int
         [REN, section III.A] Scans are of 2001 to 2023.
     gap_years : float
@@ -145,12 +145,18 @@ class PopulationParameters:
         Share of the patients with any: 37 % (Goldin, Chest 2008;134:358).
     emphysema : float
         Share of patients with emphysema: 1.6 % of those who never smoked, 28.5 % of smokers (Henschke, Lung Cancer 2015;88:42).
-    emphysema_extent : float
-        Largest share of the lungs. Ours.
+    honeycombing_share : tuple of float
+        Smallest and largest share of the fibrosis, where there is any. Ours.
+    emphysema_extent : tuple of float
+        Smallest and largest share of the lungs, where there is any. Ours.
     infection : float
         Share of scans with a focus: 8.7 % (Mautz, AJR 2021, doi 10.2214/AJR.20.25124).
     atelectasis : float
         Share of scans with dependent density. Ours.
+    infection_mm, atelectasis_strength : tuple of float
+        Smallest and largest radius of a focus, and density of the dependent band. Ours.
+    same_scanner : float
+        Chance that a patient comes back to the scanner of the first scan. Ours.
     lobectomy : float
         Share of patients who lack a lobe. Ours: more than there are, so that a small cohort has one.
     hazard : float
@@ -175,9 +181,13 @@ class PopulationParameters:
     fibrosis: Normal = Normal(0.45, 0.15)
     honeycombing: float = 0.37
     emphysema: float = 0.15
-    emphysema_extent: float = 0.25
+    honeycombing_share: tuple[float, float] = (0.1, 0.5)
+    emphysema_extent: tuple[float, float] = (0.05, 0.25)
     infection: float = 0.087
     atelectasis: float = 0.3
+    infection_mm: tuple[float, float] = (12.0, 30.0)
+    atelectasis_strength: tuple[float, float] = (0.3, 1.0)
+    same_scanner: float = 0.8
     lobectomy: float = 0.04
     hazard: float = 0.02
     hazard_of_extent: float = 4.5
@@ -259,10 +269,9 @@ class CohortParameters:
             ("effect", 0, 10),
             ("scanners", 1, 100),
             ("scanner_bias", 0, 1),
-            ("faults", 0, self.scans),
         ):
-            if not low <= getattr(self, name) <= high:
-                raise SpecError(f"{name}: expected {low:g} to {high:g}, got {getattr(self, name)}")
+            _check(name, getattr(self, name), low, high)
+        _check("faults", self.faults, 0, self.scans)
 
     @property
     def scans(self) -> int:
@@ -272,3 +281,8 @@ class CohortParameters:
     def as_dict(self) -> dict[str, Any]:
         """All parameters, as YAML holds them."""
         return asdict(self)
+
+
+def _check(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise SpecError(f"{name}: expected {low:g} to {high:g}, got {value}")

@@ -91,7 +91,7 @@ class Patient:
         lungs = Lungs(inner, level < 0, -level, up, back)
         shares = self.disease.shares(lungs, burden)
         tissue = self._parenchyma(lungs, breath)
-        self.disease.apply(tissue, lungs, shares)
+        self.disease.apply(tissue, lungs, burden, shares)
         hu = draw_body(self.shape, grid, inner)
         paint(hu, share_inside(level, grid.spacing_mm), tissue)
         paint(hu, together(self.arteries, self.veins).coverage(inner) * share_inside(level + 1, grid.spacing_mm), BLOOD_HU)
@@ -123,10 +123,16 @@ class Patient:
         """HU of healthy lung between its vessels: tissue keeps its mass when the lungs hold less air."""
         hu = (1000 + self.lung_hu) / breath - 1000 + self.body.gradient_hu * (lungs.back - 0.5)
         hu = sum((np.float32(sd) * field.on(lungs.grid) for field, sd in self.texture), hu)
-        oblique, horizontal = self.shape.fissures(lungs.grid)
-        right_middle = (lungs.grid.x < 0) & (oblique > 0)
-        nearest = np.minimum(np.abs(oblique), np.where(right_middle, np.abs(horizontal), np.inf))
-        return np.asarray(hu + FISSURE_HU * sheet(nearest, FISSURE_MM, lungs.grid.spacing_mm), np.float32)
+        return np.asarray(hu + FISSURE_HU * sheet(self._from_fissure(lungs.grid), FISSURE_MM, lungs.grid.spacing_mm), np.float32)
+
+    def _from_fissure(self, grid: Grid) -> Floats:
+        """Distance from the nearest fissure between two lobes that are there, in mm."""
+        oblique, horizontal = self.shape.fissures(grid)
+        left = np.broadcast_to(grid.x > 0, grid.size)
+        gone = {"LUL": left, "LLL": left, "RLL": ~left & (horizontal > 0)}.get(self.without or "", np.zeros(grid.size, bool))
+        absent = left | (oblique < 0) | (self.without in ("RUL", "RML"))
+        distance = np.minimum(np.where(gone, np.inf, np.abs(oblique)), np.where(absent, np.inf, np.abs(horizontal)))
+        return np.asarray(distance, np.float32)
 
     def _draw_airways(self, hu: Floats, inner: Grid, shares: Mapping[Pattern, Floats]) -> None:
         """Trachea and bronchi; fibrosis pulls bronchi open."""

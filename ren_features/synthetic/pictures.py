@@ -54,15 +54,22 @@ class Case:
 def write_pictures(folder: Path, plans: Sequence[PatientPlan]) -> None:
     """Write `contact_sheet.png`, with five patients of each class, and `disease.png`, with the scan that has most of it.
 
+    None is written when every scan is damaged.
+
     Parameters
     ----------
     folder : Path
         Of a cohort that has been written.
     plans : sequence of PatientPlan
     """
-    last = [(plan, visit) for plan in plans for visit in plan.visits[-1:] if visit.fault is None]
+    last = [(plan, visits[-1]) for plan in plans if (visits := [visit for visit in plan.visits if visit.fault is None])]
     ill = sorted(((plan, visit) for plan, visit in last if plan.ill), key=lambda shown: shown[1].burden.ild)
-    spread = [ill[place] for place in np.linspace(len(ill) // 4, len(ill) - 1, min(MOST_SHOWN, len(ill))).astype(int)]
+    spread = [
+        ill[place]
+        for place in np.linspace(len(ill) // 4 if len(ill) > MOST_SHOWN else 0, len(ill) - 1, min(MOST_SHOWN, len(ill))).astype(
+            int
+        )
+    ]
     others = [(plan, visit) for plan, visit in last if not plan.ill][:MOST_SHOWN]
     bands = [("With interstitial lung disease", spread), ("Without", others)]
     sheets = [_titled(_beside([draw_case(folder, _case(*shown)) for shown in band]), title) for title, band in bands if band]

@@ -15,6 +15,9 @@ from ren_features.synthetic.parameters import ScannerParameters
 WIDTH_TO_SD = 1 / 2.355
 """From a normal distribution's width at half its height to its standard deviation."""
 
+OF_A_VOXEL = 1 / 12
+"""Variance of the place within a voxel, in voxels."""
+
 LOWEST_HU, HIGHEST_HU = -1024, 3071
 """What twelve bits hold; most scanners cut off there."""
 
@@ -51,10 +54,10 @@ class Scanner:
         return np.rint(seen).clip(LOWEST_HU, HIGHEST_HU).astype(np.int16)
 
     def _blurred(self, hu: Floats, spacing_mm: float) -> Floats:
-        """A voxel is drawn as an average already; the scanner adds what its point spread has beyond that."""
+        """A voxel is drawn as an average already; the scanner adds what its point spread has beyond that (variances add up)."""
         plane, along = (
-            (WIDTH_TO_SD / spacing_mm) ** 2 * width**2 for width in (self.resolution_mm, self.thickness_mm)
-        )  # variances, in voxels
+            max((WIDTH_TO_SD * width / spacing_mm) ** 2 - OF_A_VOXEL, 0.0) for width in (self.resolution_mm, self.thickness_mm)
+        )
         smooth = sitk.DiscreteGaussian(sitk.GetImageFromArray(hu), [plane, plane, along], 32, 0.01, False)  # noqa: FBT003
         return np.asarray(sitk.GetArrayFromImage(smooth), np.float32)
 

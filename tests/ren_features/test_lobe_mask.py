@@ -49,7 +49,7 @@ def test_a_lobe_without_a_file_or_without_a_voxel_is_absent(folder, phantom):
 
 def test_overlaps_double_names_and_other_grids_are_refused(folder, phantom):
     shutil.copy(folder / "LLL.nii.gz", folder / "left lower lobe.nii.gz")
-    with pytest.raises(LabelError, match="several segments of LLL"):
+    with pytest.raises(LabelError, match=r"expected one segment of LLL, got segments LLL.nii.gz and left lower lobe.nii.gz"):
         read_lobes(folder, phantom[0], SCHEME)
     (folder / "left lower lobe.nii.gz").unlink()
     write(folder / "RML.nii.gz", phantom[1].voxels > 0, phantom[1])
@@ -62,7 +62,7 @@ def test_overlaps_double_names_and_other_grids_are_refused(folder, phantom):
 
 def test_a_folder_without_a_lobe_is_refused(tmp_path, phantom):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(LabelError, match="expected one segment for each of LUL"):
+    with pytest.raises(LabelError, match="expected segments of LUL"):
         read_lobes(tmp_path / "empty", phantom[0], SCHEME)
 
 

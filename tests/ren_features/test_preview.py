@@ -152,7 +152,7 @@ def test_pictures_stand_beside_their_store(tmp_path):
 
 @pytest.mark.parametrize("scheme", LABEL_SCHEMES.values(), ids=lambda scheme: scheme.name)
 def test_a_lobe_has_its_colour_whatever_number_a_segmenter_gives_it(scheme):
-    assert structure_colours(scheme.labels) == structure_colours(LUNGMASK.labels)
+    assert structure_colours(scheme.labels).items() >= structure_colours(LUNGMASK.labels).items()
 
 
 def test_structures_of_other_organs_have_colours_too():

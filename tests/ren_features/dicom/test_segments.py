@@ -84,7 +84,7 @@ def test_other_segments_are_left_out(tmp_path, axial):
     ("names", "problem"),
     [
         ({1: "heart", 2: "liver"}, "got none of 2 segments with such a name or code"),
-        ({1: "LUL", 2: "left upper lobe"}, "got several segments of LUL"),
+        ({1: "LUL", 2: "left upper lobe"}, "expected one segment of LUL, got segments 1 and 2"),
     ],
 )
 def test_segments_that_are_no_lobes_are_refused(tmp_path, axial, names, problem):

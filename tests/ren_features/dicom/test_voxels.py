@@ -11,8 +11,9 @@ import SimpleITK as sitk
 
 from ren_features import FeatureStore, build
 from ren_features.errors import GeometryError, VolumeError
-from ren_features.fingerprint import hash_file
+from ren_features.fingerprint import hash_file, hash_image
 from ren_features.image_file import read_image, to_itk
+from ren_features.scan import Scan
 from ren_features.volume import Volume
 from tests.phantom import chest_phantom
 from tests.ren_features.dicom.files import write_series
@@ -190,11 +191,12 @@ def test_a_slice_that_changed_is_noticed_whatever_its_time(tmp_path, chest):
 
 def test_names_and_notes_beside_a_series_do_not_change_its_digest(tmp_path, chest):
     folder = write_series(tmp_path / "ct", chest)
-    before = hash_file(folder).sha256
+    scan = Scan("p", "s", folder)
+    before = hash_image(scan).sha256
     (folder / "notes.txt").write_text("seen")
     for number, path in enumerate(sorted(folder.glob("IM*"))):
         path.rename(folder / f"{99 - number}.dcm")
-    assert hash_file(folder).sha256 == before
+    assert hash_image(scan).sha256 == before
 
 
 def test_a_damaged_file_is_named_on_screen_alone(tmp_path, chest):

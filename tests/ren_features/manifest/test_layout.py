@@ -2,8 +2,10 @@
 
 import csv
 import shlex
+import shutil
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,12 +32,19 @@ FILES = {
     "RML": "lung_middle_lobe_right",
     "RLL": "lung_lower_lobe_right",
 }
+EXAMPLES = Path(__file__).parents[3] / "examples"
+
 LUNA_UID = "1.3.6.1.4.1.14519.5.2.1.6279.6001.109002525524522225658609808059"
 
 
 @pytest.fixture(scope="module")
 def chest():
     return tuple(replace(volume, spacing_mm=(6.0, 6.0, 6.0)) for volume in chest_phantom(2, size=(18, 20, 24)))
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    return write_weights(tmp_path_factory.mktemp("lungmask") / "weights")
 
 
 def put(path, voxels, like):
@@ -117,15 +126,14 @@ def test_every_data_set_with_a_recipe_has_its_tree():
 
 
 @pytest.mark.parametrize("make", EXPECTED, ids=lambda make: make.__name__)
-def test_a_recipe_reads_the_layout_of_its_data_set(tmp_path, chest, make):
+def test_a_recipe_reads_the_layout_of_its_data_set(tmp_path, chest, weights, make):
     scans, regions = EXPECTED[make]
-    make(tmp_path, *(chest if regions else [volume.crop((slice(8, 12), slice(None), slice(None))) for volume in chest]))
+    make(tmp_path, *(chest if regions else [replace(volume, voxels=volume.voxels[8:12]) for volume in chest]))
     manifest, build = (shlex.split(command) for command in data_catalog.datasets()[make.__name__].commands)
-    (tmp_path / "examples").mkdir()
-    (tmp_path / "examples" / "left_right_lungs.yaml").write_text("regions: {LEFT: [1], RIGHT: [2]}\n")
+    shutil.copytree(EXAMPLES, tmp_path / "examples")
     for command in (manifest, build):
         if "--segment" in command:
-            command += ["--weights", str(write_weights(tmp_path / "weights"))]
+            command += ["--weights", str(weights)]
         assert command[0] == "ren-features"
         done = subprocess.run([COMMAND, *command[1:]], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -178,10 +186,48 @@ def test_a_field_that_stands_twice_is_the_same(tmp_path, chest):
     assert [(row["patient_id"], row["scan_id"]) for row in rows] == [("p1", "x")]
 
 
+def test_a_table_must_not_touch_the_manifests_columns_nor_name_a_patient_twice(tmp_path, chest):
+    put(tmp_path / "p1.nii.gz", chest[0].voxels, chest[0])
+    layout = Layout("{patient}.nii.gz", table={"file": "t.csv", "patient_id": "id"})
+    for content, message in (("id,image\np1,other.nii", "got image"), ("id,age\np1,3\np1,4", "several for p1")):
+        (tmp_path / "t.csv").write_text(content)
+        with pytest.raises(CohortError, match=message):
+            layout.rows(tmp_path, tmp_path / "cohort.csv")
+
+
+def test_hidden_files_are_none_and_a_mask_may_have_a_free_part(tmp_path, chest):
+    for name in ("p1.nii.gz", "._p1.nii.gz"):
+        put(tmp_path / "ct" / name, chest[0].voxels, chest[0])
+    put(tmp_path / "m" / "p1_20200101.nii.gz", chest[1].voxels, chest[1])
+    layout = Layout("ct/{patient}.nii.gz", mask="m/{patient}_*.nii.gz")
+    assert [row["mask"] for row in layout.rows(tmp_path, tmp_path / "cohort.csv").rows] == ["m/p1_20200101.nii.gz"]
+    put(tmp_path / "m" / "p1_20210101.nii.gz", chest[1].voxels, chest[1])
+    with pytest.raises(CohortError, match="expected one mask at"):
+        layout.rows(tmp_path, tmp_path / "cohort.csv")
+
+
+def test_scans_of_one_name_need_the_patient_as_a_prefix(tmp_path, chest):
+    for patient in ("p1", "p2"):
+        put(tmp_path / patient / "ct.nii.gz", chest[0].voxels, chest[0])
+    (tmp_path / "own.yaml").write_text("image: '{patient}/{scan}.nii.gz'")
+    with pytest.raises(CohortError, match="scan ct: expected one patient"):
+        write_manifest(tmp_path, tmp_path / "cohort.csv", layout=str(tmp_path / "own.yaml"))
+    written = write_manifest(tmp_path, tmp_path / "cohort.csv", layout=str(tmp_path / "own.yaml"), patient_prefix=True)
+    assert [scan.scan_id for scan in written.cohort.scans] == ["p1_ct", "p2_ct"]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ("image: ct.nii.gz", "a path with {patient} or {scan}"),
+        ("image: 5", "image: expected a path within the folder"),
+        ("image: '/data/{patient}.nii.gz'", "expected a path within the folder"),
+        ("image: '**/{patient}.nii.gz'", "expected a path within the folder"),
+        ("image: '{patient}.nii.gz'\nmask: '../{patient}.nii'", "mask: expected a path within"),
+        ("image: '{patient}.nii.gz'\nonly_with_mask: true", "beside a mask"),
+        ("image: '{patient}.nii.gz'\nmask_scheme: [cip]", "expected one of lungmask"),
+        ("image: '{patient}.nii.gz'\ntable: {file: 3, patient_id: x}", "as text"),
+        ("image: '{patient}.nii.gz'\ntable: {file: x, patient_id: x, separator: '::'}", "one character"),
         ("image: '{patient}.nii.gz'\nmaks: x", "would not be honoured: maks"),
         ("image: '{patient}.nii.gz'\ntable: {file: x, id: y}", "would not be honoured: id"),
         ("image: '{patient}.nii.gz'\nmask: '{scan}.nii.gz'", "mask: expected fields of the image, got scan"),
@@ -201,4 +247,4 @@ def test_wrong_names_and_empty_folders_are_told(tmp_path, ren):
     with pytest.raises(CohortError, match="expected images at subset"):
         Layout.named("tang_lobes_luna16").rows(tmp_path, tmp_path / "cohort.csv")
     done = ren("manifest", tmp_path, "-o", tmp_path / "c.csv", "--layout", "aiib23", "--mask-scheme", "cip", expect=2)
-    assert "no other option than --labels" in done.stderr
+    assert "no masks or DICOM options beside it" in done.stderr

@@ -134,7 +134,7 @@ def test_emphysema_is_in_the_upper_lobes_and_darker_than_lung(patient, grid, hea
     ("burden", "pattern", "rise"),
     [
         (Burden(ild=0.2), Pattern.ground_glass, (180, 330)),
-        (Burden(ild=0.2, fibrosis=1.0), Pattern.reticulation, (120, 400)),
+        (Burden(ild=0.2, fibrosis=1.0), Pattern.reticulation, (60, 400)),
         (Burden(ild=0.2, fibrosis=1.0, honeycombing=1.0), Pattern.honeycombing, (80, 500)),
         (Burden(infection_mm=30.0), Pattern.infection, (200, 900)),
         (Burden(atelectasis=1.0), Pattern.atelectasis, (100, 600)),
