@@ -60,6 +60,8 @@ class Layout:
         known = {key: dataset.layout for key, dataset in data_catalog.datasets().items() if dataset.layout}
         if name in known:
             return cls.from_dict(known[name], where=f"layout {name}")
+        if name in data_catalog.datasets():
+            raise SpecError(f"layout: expected one of {', '.join(known)}; {name} needs none, see `ren-features describe {name}`")
         if not name.endswith((".yaml", ".yml")):
             raise SpecError(f"layout: expected one of {', '.join(known)}, or a YAML file; got {name}")
         return cls.from_dict(read_yaml(Path(name), "layout"), where=f"layout {name}")
@@ -97,6 +99,8 @@ class Layout:
         CohortError
             When no path has the form of an image.
         """
+        if not folder.is_dir():
+            raise CohortError(f"{folder}: expected a folder of images, found none")
         found = list(self._rows(folder, output))
         if patient_prefix:
             found = [row | {"scan_id": f"{row['patient_id']}_{row['scan_id']}"} for row in found]
@@ -106,7 +110,9 @@ class Layout:
         if not kept:
             raise CohortError(f"{folder}: expected masks at {self.mask}, found none for {len(found)} images")
         bare = [row["scan_id"] for row in found if not row["mask"]]
-        notes = note("images have no mask and are left out" if self.only_with_mask else "scans have no mask", bare)
+        schemeless = [row["scan_id"] for row in kept if row["mask"] and not row["mask_scheme"]]
+        notes = note("masks have no mask_scheme, so that `build` needs --regions", schemeless)
+        notes += note("images have no mask and are left out" if self.only_with_mask else "scans have no mask", bare)
         if self.table:
             notes += _add_attributes(kept, folder, self.table)
         return Rows(kept, notes)
@@ -141,6 +147,8 @@ class Layout:
 def _check_pattern(pattern: Any, where: str) -> None:
     """Refuse what is no pattern of a path within a folder."""
     names = pattern.split("/") if isinstance(pattern, str) else [""]
+    if strange := re.findall(r"[{}]", FIELD.sub("", "/".join(names))):
+        raise SpecError(f"{where}: expected the fields {{patient}} and {{scan}} alone, got {strange[0]} in {pattern!r}")
     if any(name in ("", ".", "..", "**") for name in names):
         raise SpecError(f"{where}: expected a path within the folder, of names with `/` between, got {pattern!r}")
 

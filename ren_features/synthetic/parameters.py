@@ -54,9 +54,9 @@ class BodyParameters:
     oblique: Normal = Normal(0.84, 0.012)
     horizontal: Normal = Normal(0.46, 0.02)
     male: float = 1.08
-    lung_hu: Normal = Normal(-872, 4)
+    lung_hu: Normal = Normal(-872, 3.5)
     gradient_hu: float = 20.0
-    breath: Normal = Normal(0.96, 0.02)
+    breath: Normal = Normal(0.96, 0.015)
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class DiseaseParameters:
         Depth within which the pleura is near. Ours.
     ground_glass_hu : float
         Rise of density in ground glass, through which vessels stay visible (Hansell, Radiology 2008;246:697). Ours: brings lung
-        to about -650 HU, within the -700 to -500 HU of histograms' peaks.
+        to about -600 HU, within the -700 to -500 HU of histograms' peaks.
     fibrosis_hu, line_hu : float
         Reticulation: rise between the lines, and of a line (a net of small linear opacities, Hansell 2008). Ours.
     line_mm, mesh_mm : float
@@ -112,8 +112,8 @@ class DiseaseParameters:
     hole_mm: float = 4.5
     emphysema_hu: float = -985.0
     infection_hu: float = -150.0
-    atelectasis_hu: float = -500.0
-    atelectasis_mm: float = 6.0
+    atelectasis_hu: float = -550.0
+    atelectasis_mm: float = 4.0
 
 
 @dataclass(frozen=True)
@@ -272,6 +272,8 @@ class CohortParameters:
         ):
             _check(name, getattr(self, name), low, high)
         _check("faults", self.faults, 0, self.scans)
+        if self.scanner_bias and self.scanners == 1:
+            raise SpecError(f"scanner_bias: expected 0 with one scanner, got {self.scanner_bias}: a bias takes two")
 
     @property
     def scans(self) -> int:

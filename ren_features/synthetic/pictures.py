@@ -80,13 +80,10 @@ def write_pictures(folder: Path, plans: Sequence[PatientPlan]) -> None:
 
 
 def _case(plan: PatientPlan, visit: Visit) -> Case:
-    what = f"{100 * visit.burden.ild:.0f} % of the lungs" if plan.ill else ", ".join(_other_patterns(visit)) or "healthy"
-    return Case(plan.patient_id, visit.scan_id, f"{visit.scan_id}: {what}")
-
-
-def _other_patterns(visit: Visit) -> list[str]:
     burden = visit.burden
-    return [name for name in ("emphysema", "atelectasis") if getattr(burden, name)] + ["infection"] * bool(burden.infection_mm)
+    what = [f"{name} {100 * part:.2g} %" for name, part in (("ILD", burden.ild), ("emphysema", burden.emphysema)) if part]
+    what += [name for name, there in (("atelectasis", burden.atelectasis), ("infection", burden.infection_mm)) if there]
+    return Case(plan.patient_id, visit.scan_id, f"{visit.scan_id}: {', '.join(what) or 'nothing'}")
 
 
 def draw_case(folder: Path, case: Case, *, sagittal: bool = False) -> Image.Image:

@@ -200,7 +200,9 @@ def test_hidden_files_are_none_and_a_mask_may_have_a_free_part(tmp_path, chest):
         put(tmp_path / "ct" / name, chest[0].voxels, chest[0])
     put(tmp_path / "m" / "p1_20200101.nii.gz", chest[1].voxels, chest[1])
     layout = Layout("ct/{patient}.nii.gz", mask="m/{patient}_*.nii.gz")
-    assert [row["mask"] for row in layout.rows(tmp_path, tmp_path / "cohort.csv").rows] == ["m/p1_20200101.nii.gz"]
+    rows = layout.rows(tmp_path, tmp_path / "cohort.csv")
+    assert [row["mask"] for row in rows.rows] == ["m/p1_20200101.nii.gz"]
+    assert rows.notes == ["1 masks have no mask_scheme, so that `build` needs --regions: p1"]
     put(tmp_path / "m" / "p1_20210101.nii.gz", chest[1].voxels, chest[1])
     with pytest.raises(CohortError, match="expected one mask at"):
         layout.rows(tmp_path, tmp_path / "cohort.csv")
@@ -220,6 +222,7 @@ def test_scans_of_one_name_need_the_patient_as_a_prefix(tmp_path, chest):
     ("content", "message"),
     [
         ("image: ct.nii.gz", "a path with {patient} or {scan}"),
+        ("image: '{patient}/{scn}.nii.gz'", "expected the fields {patient} and {scan} alone"),
         ("image: 5", "image: expected a path within the folder"),
         ("image: '/data/{patient}.nii.gz'", "expected a path within the folder"),
         ("image: '**/{patient}.nii.gz'", "expected a path within the folder"),
@@ -244,6 +247,10 @@ def test_a_layout_that_is_not_understood_is_refused(tmp_path, content, message):
 def test_wrong_names_and_empty_folders_are_told(tmp_path, ren):
     with pytest.raises(SpecError, match=r"expected one of aiib23, covid19_ct_seg, .*got magic"):
         Layout.named("magic")
+    with pytest.raises(SpecError, match="osic needs none, see `ren-features describe osic`"):
+        Layout.named("osic")
+    with pytest.raises(CohortError, match="expected a folder of images, found none"):
+        Layout.named("aiib23").rows(tmp_path / "none", tmp_path / "cohort.csv")
     with pytest.raises(CohortError, match="expected images at subset"):
         Layout.named("tang_lobes_luna16").rows(tmp_path, tmp_path / "cohort.csv")
     done = ren("manifest", tmp_path, "-o", tmp_path / "c.csv", "--layout", "aiib23", "--mask-scheme", "cip", expect=2)

@@ -82,7 +82,7 @@ def test_a_bias_ties_scanners_to_the_label(bias, shared):
 
 
 def test_one_scanner_serves_all():
-    plans = plan_cohort(replace(PARAMETERS, scanners=1, scanner_bias=1.0))
+    plans = plan_cohort(replace(PARAMETERS, scanners=1))
     assert {visit.scanner.name for plan in plans for visit in plan.visits} == {"S1"}
 
 
@@ -107,6 +107,7 @@ def test_faults_are_planted_in_turn():
         {"scanners": 0},
         {"spacing_mm": 0},
         {"scanner_bias": 2},
+        {"scanner_bias": 0.5, "scanners": 1},
         {"faults": 321},
         {"seed": -1},
     ],
