@@ -29,7 +29,7 @@ class BodyParameters:
     Parameters
     ----------
     height_mm, half_width_mm, half_depth_mm, dome_mm, heart_mm, fat_mm : Normal
-        See `anatomy.Build`. Ours, so that the volume of the lungs comes to 4.1 +- 0.7 l in women and 5.3 l in men (supine:
+        See `anatomy.Build`. Ours, so that the volume of the lungs comes to 4.0 +- 0.5 l in women and 5.2 l in men (supine:
         4.07 +- 1.19 l, Cressoni, Crit Care 2013;17:R93; 4.47 +- 1.27 l, Cheng, Int J COPD 2019;14:1657).
     oblique, horizontal : Normal
         Heights of the fissures, as parts of the lungs'; ours, so that lobes have their shares (Yamada, Respiration 2020;99:598:
