@@ -93,7 +93,7 @@ class DiseaseParameters:
         Dependent density, a few mm to 1 cm along the lowest pleura (Lee, Korean J Radiol 2002;3:24). HU are ours.
     """
 
-    basal: float = 0.45
+    basal: float = 0.4
     dorsal: float = 0.25
     peripheral: float = 0.8
     patchy: float = 0.28
@@ -112,7 +112,7 @@ class DiseaseParameters:
     hole_mm: float = 4.5
     emphysema_hu: float = -985.0
     infection_hu: float = -150.0
-    atelectasis_hu: float = -550.0
+    atelectasis_hu: float = -600.0
     atelectasis_mm: float = 4.0
 
 
@@ -174,17 +174,17 @@ class PopulationParameters:
     last_year: int = 2023
     gap_years: float = 1.4
     label_noise: float = 0.03
-    extent: float = 0.045
-    extent_spread: float = 1.25
+    extent: float = 0.038
+    extent_spread: float = 1.6
     largest_extent: float = 0.5
     growth: float = 0.10
-    fibrosis: Normal = Normal(0.45, 0.15)
+    fibrosis: Normal = Normal(0.45, 0.1)
     honeycombing: float = 0.37
     emphysema: float = 0.15
     honeycombing_share: tuple[float, float] = (0.1, 0.5)
     emphysema_extent: tuple[float, float] = (0.05, 0.25)
     infection: float = 0.087
-    atelectasis: float = 0.3
+    atelectasis: float = 0.25
     infection_mm: tuple[float, float] = (12.0, 30.0)
     atelectasis_strength: tuple[float, float] = (0.3, 1.0)
     same_scanner: float = 0.8
