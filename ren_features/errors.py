@@ -65,6 +65,14 @@ class EmptyRegionError(RenError, ValueError):
     """A mask without a labelled voxel, or a region too small to measure."""
 
 
+class LeakageError(RenError, ValueError):
+    """A patient in two parts of a round, or something that was about to be fitted to rows that it must not see."""
+
+
+class SplitError(RenError, ValueError):
+    """A cohort that cannot be split as asked, or a split that is not there."""
+
+
 class StoreError(RenError):
     """The store cannot be opened, read or written."""
 

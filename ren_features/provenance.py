@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("ren-toolkit", "numpy", "numba", "SimpleITK", "duckdb", "polars", "pyradiomics")
+PACKAGES = ("ren-toolkit", "numpy", "numba", "SimpleITK", "duckdb", "polars", "pyradiomics", "scikit-learn", "xgboost")
 
 
 @dataclass(frozen=True)
 class Run:
-    """One build, as the table `runs` keeps it."""
+    """One command that writes, as the table `runs` keeps it."""
 
     run_id: str
     command: str

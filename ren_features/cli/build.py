@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ren_features.cli.options import INTERRUPTED, RegionsFile, SpecFile, Store, read_settings
+from ren_features.cli.options import RegionsFile, SpecFile, read_settings
+from ren_features.command_line import INTERRUPTED, Store
 
 if TYPE_CHECKING:
     from ren_features.build_store import Summary

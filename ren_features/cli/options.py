@@ -10,10 +10,6 @@ import typer
 if TYPE_CHECKING:
     from ren_features.spec import ExtractionSpec
 
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it."""
-
-Store = Annotated[Path, typer.Option(help="The store, a DuckDB file.", show_default=False)]
 SpecFile = Annotated[
     Path | None,
     typer.Option(help="Settings in YAML: the short form, or a PyRadiomics parameter file.", show_default=False),

@@ -1,81 +1,25 @@
-"""How a command shows its progress: a bar on a terminal, lines elsewhere. Both on standard error."""
+"""How a build shows its progress, scan by scan: `Bar` on a terminal, `Lines` elsewhere."""
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
+from rich.progress import Progress
 
 from ren_features.build_store import Listener
 from ren_features.outcome import Failure, Outcome
 from ren_features.plan import Plan
+from ren_features.progress import bars, print_line
 from ren_features.scan import Scan
 
 
 @contextmanager
 def listener() -> Iterator[Listener]:
     """The listener to a build that suits standard error."""
-    with _progress() as progress:
+    with bars() as progress:
         yield Bar(progress) if progress else Lines()
-
-
-@contextmanager
-def counter(total: int, what: str) -> Iterator[Callable[[str, int], None]]:
-    """A function to be told what is done, and how many that is of `total`."""
-    done = 0
-
-    def tell(name: str, count: int) -> None:
-        nonlocal done
-        done += count
-        print_line(f"[{done}/{total}] {name}")
-
-    with _progress() as progress:
-        if progress is None:
-            yield tell
-        else:
-            task = progress.add_task(what, total=total)
-            yield lambda _, count: progress.advance(task, count)
-
-
-@contextmanager
-def _progress() -> Iterator[Progress | None]:
-    """A place for bars, where standard error is a terminal."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield None
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        Rate(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    # One scan can take minutes: rates come from the last hour, not from rich's last 30 s.
-    with Progress(*columns, console=console, speed_estimate_period=3600) as progress:
-        yield progress
-
-
-def print_line(line: str) -> None:
-    """A line for a log; a reader of the log that goes away stops nothing."""
-    with suppress(BrokenPipeError):
-        print(line, file=sys.stderr, flush=True)
 
 
 class Lines:
@@ -119,14 +63,6 @@ class Bar:
     def pictured(self, scan: Scan, failure: Failure | None, left: int) -> None:
         """Count down the pictures of scans that were measured before."""
         self.progress.update(self.task, description=f"pictures: {left} left, {scan.scan_id} {'failed' if failure else 'made'}")
-
-
-class Rate(ProgressColumn):
-    """Scans a minute."""
-
-    def render(self, task: Task) -> Text:
-        """The rate, once there is one."""
-        return Text(f"{task.speed * 60:.1f}/min" if task.speed else "-/min")
 
 
 def _line(outcome: Outcome) -> str:

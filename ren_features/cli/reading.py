@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ren_features.cli.options import Store
+from ren_features.command_line import Store
 from ren_features.errors import StoreError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ren_features.cli.options import Store
+from ren_features.command_line import Store
 
 
 def report(

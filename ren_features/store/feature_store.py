@@ -122,7 +122,7 @@ class FeatureStore:
         StoreError
             When no scan has both, saying which regions and tasks there are.
         """
-        spec = spec_id or self._latest_spec()
+        spec = spec_id or self.latest_spec
         frame = self.sql(
             """SELECT r.*, l.value AS label FROM radiomics r JOIN labels l USING (scan_id)
             WHERE region = ? AND task = ? AND spec_id = ? ORDER BY scan_id""",
@@ -145,7 +145,15 @@ class FeatureStore:
             names,
         )
 
-    def _latest_spec(self) -> str:
+    @property
+    def latest_spec(self) -> str:
+        """The settings of the latest run that stored rows.
+
+        Raises
+        ------
+        StoreError
+            When no run has.
+        """
         found = self.sql("FROM latest_spec")
         if found.is_empty():
             raise StoreError(f"store {self.path}: expected radiomics of at least one scan, got none")

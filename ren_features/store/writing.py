@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import Any
 
 import data_catalog
 from ren_features.acquisition import TECHNICAL_TAGS
@@ -20,11 +18,8 @@ from ren_features.regions import RegionSet
 from ren_features.scan import Scan
 from ren_features.spec import ExtractionSpec
 from ren_features.store.connection import Connection, transaction
+from ren_features.store.rows import Row, delete, insert, now
 from ren_features.store.schema import create_views
-
-Row = dict[str, Any]
-
-BATCH = 500
 
 
 def write_run(connection: Connection, run: Run, spec: ExtractionSpec) -> None:
@@ -39,18 +34,22 @@ def write_run(connection: Connection, run: Run, spec: ExtractionSpec) -> None:
     """
     settings = spec.settings
     with transaction(connection):
-        connection.execute("UPDATE runs SET status = 'killed' WHERE status = 'running'")
         row = {"spec_id": spec.spec_id, "engine": settings["engine"], "engine_version": settings["engine_version"]}
-        _insert(connection, "specs", [{**row, "settings": json.dumps(settings)}], or_what="IGNORE")
+        insert(connection, "specs", [{**row, "settings": json.dumps(settings)}], or_what="IGNORE")
         _write_regions(connection, spec.regions)
-        facts = {**asdict(run), "packages": json.dumps(run.packages), "spec_id": spec.spec_id, "status": "running"}
-        _insert(connection, "runs", [facts])
+        begin_run(connection, run, spec.spec_id)
+
+
+def begin_run(connection: Connection, run: Run, spec_id: str) -> None:
+    """Note a run that computes from or for the rows of a spec, within the caller's transaction."""
+    connection.execute("UPDATE runs SET status = 'killed' WHERE status = 'running'")
+    insert(connection, "runs", [{**asdict(run), "packages": json.dumps(run.packages), "spec_id": spec_id, "status": "running"}])
 
 
 def finish_run(connection: Connection, run_id: str, status: str) -> None:
     """End a run as `finished`, `interrupted` or `stopped`."""
     with transaction(connection):
-        connection.execute("UPDATE runs SET status = ?, finished_at = ? WHERE run_id = ?", [status, _now(), run_id])
+        connection.execute("UPDATE runs SET status = ?, finished_at = ? WHERE run_id = ?", [status, now(), run_id])
 
 
 def write_cohort(connection: Connection, cohort: Cohort) -> None:
@@ -79,11 +78,11 @@ def write_cohort(connection: Connection, cohort: Cohort) -> None:
         for scan_id, value in values.items()
     ]
     with transaction(connection):
-        _insert(connection, "patients", [{"patient_id": patient} for patient in cohort.patients], or_what="IGNORE")
-        _insert(connection, "scans", [_scan_row(scan) for scan in cohort.scans], or_what="REPLACE")
+        insert(connection, "patients", [{"patient_id": patient} for patient in cohort.patients], or_what="IGNORE")
+        insert(connection, "scans", [_scan_row(scan) for scan in cohort.scans], or_what="REPLACE")
         listed = [[scan.scan_id for scan in cohort.scans], list(cohort.labels)]
         connection.execute("DELETE FROM labels WHERE list_contains(?, scan_id) AND list_contains(?, task)", listed)
-        _insert(connection, "labels", labels)
+        insert(connection, "labels", labels)
         create_views(connection)
 
 
@@ -108,15 +107,15 @@ def write_outcome(connection: Connection, outcome: Outcome, spec_id: str, run_id
     key = {"scan_id": outcome.scan.scan_id, "spec_id": spec_id}
     with transaction(connection):
         write_hashes(connection, outcome.files)
-        _delete(connection, key, "failures")
+        delete(connection, key, "failures")
         if outcome.measurement or _replaced(connection, outcome, key):
-            _delete(connection, key, "radiomics", "histograms", "quality", "inputs")
+            delete(connection, key, "radiomics", "histograms", "quality", "inputs")
         if outcome.measurement:
             _write_measurement(connection, outcome, outcome.measurement, key, run_id)
         _mark_duplicates(connection, spec_id)
         if outcome.failure:
-            facts = {**asdict(outcome.failure), **asdict(outcome.fingerprint), "run_id": run_id, "failed_at": _now()}
-            _insert(connection, "failures", [key | facts])
+            facts = {**asdict(outcome.failure), **asdict(outcome.fingerprint), "run_id": run_id, "failed_at": now()}
+            insert(connection, "failures", [key | facts])
 
 
 def write_hashes(connection: Connection, files: Sequence[FileHash]) -> None:
@@ -126,13 +125,13 @@ def write_hashes(connection: Connection, files: Sequence[FileHash]) -> None:
         for file in files
         if file.settled
     ]
-    _insert(connection, "file_hashes", rows, or_what="REPLACE")
+    insert(connection, "file_hashes", rows, or_what="REPLACE")
 
 
 def forget_failure(connection: Connection, scan_id: str, spec_id: str) -> None:
     """Remove the failure of a scan whose files are again those of its stored rows."""
     with transaction(connection):
-        _delete(connection, {"scan_id": scan_id, "spec_id": spec_id}, "failures")
+        delete(connection, {"scan_id": scan_id, "spec_id": spec_id}, "failures")
 
 
 def _replaced(connection: Connection, outcome: Outcome, key: Row) -> bool:
@@ -144,7 +143,7 @@ def _replaced(connection: Connection, outcome: Outcome, key: Row) -> bool:
 
 
 def _write_measurement(connection: Connection, outcome: Outcome, measurement: Measurement, key: Row, run_id: str) -> None:
-    _insert(
+    insert(
         connection,
         "radiomics",
         [
@@ -160,8 +159,8 @@ def _write_measurement(connection: Connection, outcome: Outcome, measurement: Me
             for row in measurement.rows
         ],
     )
-    _insert(connection, "histograms", [{**key, "region": row.region, "counts": list(row.histogram)} for row in measurement.rows])
-    _insert(connection, "quality", [key | asdict(finding) for finding in measurement.findings])
+    insert(connection, "histograms", [{**key, "region": row.region, "counts": list(row.histogram)} for row in measurement.rows])
+    insert(connection, "quality", [key | asdict(finding) for finding in measurement.findings])
     grids = {
         f"{grid}_{name}": value
         for grid in ("original", "analysed")
@@ -177,13 +176,13 @@ def _write_measurement(connection: Connection, outcome: Outcome, measurement: Me
         "voxels_sha256": measurement.voxels_sha256,
         "rules_id": RULES_ID,
     }
-    _insert(connection, "inputs", [key | facts])
+    insert(connection, "inputs", [key | facts])
 
 
 def _mark_duplicates(connection: Connection, spec_id: str) -> None:
     """A finding for every scan whose image is stored under another id too; both change when either is measured anew."""
     rule = RULES["duplicate_image"]
-    _delete(connection, {"spec_id": spec_id, "rule": rule.name}, "quality")
+    delete(connection, {"spec_id": spec_id, "rule": rule.name}, "quality")
     connection.execute(
         """INSERT INTO quality (scan_id, region, spec_id, rule, severity, value, message)
         SELECT i.scan_id, $region, i.spec_id, $rule, $severity, count(*),
@@ -206,26 +205,4 @@ def _write_regions(connection: Connection, regions: RegionSet) -> None:
                 f"region {region.name}: expected {known[region.name]} as in the store, got {members}; use another name or store"
             )
         row = {"name": region.name, "position": position, "members": members, "description": descriptions.get(region.name)}
-        _insert(connection, "regions", [row], or_what="IGNORE")
-
-
-def _insert(connection: Connection, table: str, rows: Sequence[Row], *, or_what: str | None = None) -> None:
-    """Insert rows of equal columns, by name: a migrated store may have them in another order."""
-    if not rows:
-        return
-    names, verb = list(rows[0]), f"INSERT OR {or_what}" if or_what else "INSERT"
-    row = f"({', '.join('?' * len(names))})"
-    # Rows by the hundred: one statement for each is slow, one for all has too many parameters.
-    for first in range(0, len(rows), BATCH):
-        batch = rows[first : first + BATCH]
-        values = [value for each in batch for value in each.values()]
-        connection.execute(f"{verb} INTO {table} ({', '.join(names)}) VALUES {', '.join([row] * len(batch))}", values)
-
-
-def _delete(connection: Connection, key: Row, *tables: str) -> None:
-    for table in tables:
-        connection.execute(f"DELETE FROM {table} WHERE {' AND '.join(f'{name} = ?' for name in key)}", list(key.values()))
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
+        insert(connection, "regions", [row], or_what="IGNORE")

@@ -163,7 +163,8 @@ def test_keys_are_those_of_the_schema(tmp_path):
     with FeatureStore(tmp_path / "new.duckdb", read_only=False) as store:
         keys = dict(
             store.sql(
-                "SELECT table_name, constraint_column_names FROM duckdb_constraints() WHERE constraint_type = 'PRIMARY KEY'"
+                """SELECT table_name, constraint_column_names FROM duckdb_constraints()
+                WHERE constraint_type IN ('PRIMARY KEY', 'UNIQUE')"""
             ).iter_rows()
         )
     described = {name: list(table.key) for name, table in data_catalog.tables().items() if table.kind == "table" and table.key}

@@ -6,7 +6,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from ren_features import ExtractionSpec, build
-from ren_features.cli.progress import Bar, Lines, Rate, listener
+from ren_features.cli.progress import Bar, Lines, listener
+from ren_features.progress import Rate
 
 SPEC = ExtractionSpec(spacing_mm=None, features=("firstorder",))
 

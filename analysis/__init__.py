@@ -1,0 +1,1 @@
+"""From the results in a store to figures, tables and statistics."""

@@ -1,0 +1,45 @@
+"""The experiment `ablation`: each family of features alone, and all features without it [REN, Fig. 4].
+
+Methods are `all`, `only_<family>` and `without_<family>`; `all` comes once more with shuffled labels, as a control.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import data_catalog
+from ren_features import FeatureStore
+from ren_models.cross_validation import Fit
+from ren_models.experiment import Experiment
+from ren_models.experts.settings import REN_SETTINGS
+from ren_models.inputs import Inputs, of_features, region_inputs
+from ren_models.radiomics import fits_of
+from ren_models.stored_splits import read_split
+
+ALL = "all"
+CONTROL_SEED = 1
+
+
+def families() -> tuple[str, ...]:
+    """The seven families in PyRadiomics' order."""
+    return tuple(dict.fromkeys(feature.family for feature in data_catalog.features().values()))
+
+
+def plan_ablation(store: FeatureStore, task: str, *, split_id: str | None = None) -> tuple[Experiment, tuple[Fit, ...]]:
+    """The experiment and its fits, for each region and round, with REN's settings."""
+    split, spec_id = read_split(store, task, split_id), store.latest_spec
+    whole = region_inputs(store, task, spec_id, ALL)
+    parts = tuple(part for each in whole for part in _parts(each))
+    fits = (*fits_of(store, split, (*whole, *parts)), *fits_of(store, split, whole, (CONTROL_SEED,)))
+    return Experiment("ablation", split, spec_id, REN_SETTINGS, frozenset({"predictions"}), "ablation"), fits
+
+
+def _parts(inputs: Inputs) -> Iterator[Inputs]:
+    """Each family alone, and without it; a family that was not measured, or that is all there is, has no counterpart."""
+    features = data_catalog.features()
+    for family in families():
+        of_family = {name for name in inputs.matrix.feature_names if features[name].family == family}
+        rest = [name for name in inputs.matrix.feature_names if name not in of_family]
+        if of_family and rest:
+            yield of_features(inputs, f"only_{family}", (name for name in inputs.matrix.feature_names if name in of_family))
+            yield of_features(inputs, f"without_{family}", rest)

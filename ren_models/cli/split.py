@@ -1,0 +1,35 @@
+"""`ren-models split`: who is trained on, validated on, tested."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ren_features.command_line import Store
+from ren_models.cli.options import Task
+
+
+def split(
+    store: Store,
+    task: Task,
+    protocol: Annotated[str, typer.Option(help="full: every patient is tested once; paper: half of them are.")] = "full",
+    folds: Annotated[int, typer.Option(help="Number of folds.")] = 5,
+    seed: Annotated[int, typer.Option(help="Seed of the folds.")] = 42,
+) -> None:
+    """Split patients into rounds of train, val and test, once; the same call again changes nothing.
+
+    Example: ren-models split --store ren.duckdb --task has_ILD
+    """
+    from ren_features import FeatureStore
+    from ren_models.stored_splits import store_split
+
+    with FeatureStore(store, read_only=False) as opened:
+        made = store_split(opened, task, protocol=protocol, folds=folds, seed=seed)
+    rounds = made.split.rounds
+    parts = ", ".join(f"{len(rounds[0].patients(part))} {part}" for part in ("train", "val", "test"))
+    known = " (there already)" if made.known else ""
+    settings = f"task {task}, protocol {protocol}, {len(rounds)} rounds"
+    typer.echo(f"split {made.split.split_id}{known}: {settings}; patients of the first round: {parts}")
+    if made.without_label:
+        typer.echo(f"{made.without_label} patients have no label of {task} and are left out")

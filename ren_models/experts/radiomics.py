@@ -1,0 +1,147 @@
+"""The radiomics expert: gradient-boosted trees on a region's features."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.impute import SimpleImputer
+from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
+from sklearn.pipeline import Pipeline, make_pipeline
+from xgboost import XGBClassifier
+from xgboost.core import XGBoostError
+
+from ren_features.draft import draft_of
+from ren_features.errors import SplitError, StoreError
+from ren_models.experts.settings import REN_SETTINGS, RadiomicsSettings
+from ren_models.parts import Part
+
+
+class RadiomicsExpert:
+    """XGBoost on the features of one region [METHOD section 5], missing values replaced by the medians of train.
+
+    Parameters
+    ----------
+    region : str, optional
+        None for an expert on several regions.
+    feature_names : tuple of str
+    settings : RadiomicsSettings
+
+    Attributes
+    ----------
+    classes_ : ndarray of int
+        Classes in the order of the columns of `predict_proba`.
+    medians_ : ndarray of float, shape (feature,)
+    model_ : XGBClassifier
+    chosen_ : RadiomicsSettings
+        Settings after a search and early stopping; otherwise those given.
+
+    References
+    ----------
+    Chen and Guestrin, KDD 2016 (XGBoost).
+    """
+
+    def __init__(self, region: str | None, feature_names: tuple[str, ...], settings: RadiomicsSettings = REN_SETTINGS) -> None:
+        self.region, self.feature_names, self.settings = region, feature_names, settings
+
+    def fit(self, train: Part) -> Self:
+        """Learn from the rows of the part train.
+
+        Raises
+        ------
+        LeakageError
+            When the rows are of another part.
+        SplitError
+            When they are of one class.
+        """
+        rows = train.only("train", "an expert's fit")
+        self.classes_ = np.unique(rows.y)
+        if len(self.classes_) < 2:
+            raise SplitError(
+                f"round {rows.round}, region {self.region}: expected two classes in train, got {self.classes_.tolist()}"
+            )
+        rows = replace(rows, y=np.searchsorted(self.classes_, rows.y))
+        self.chosen_ = self._stop_early(rows, self._search(rows, self.settings))
+        pipeline = _pipeline(self.chosen_).fit(rows.X, rows.y)
+        self.medians_, self.model_ = pipeline[0].statistics_, pipeline[1]
+        return self
+
+    def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: N803 - as scikit-learn has it
+        """Probability of each class of `classes_`, shape (scan, class)."""
+        return np.asarray(self.model_.predict_proba(self.impute(X)), np.float64)
+
+    def impute(self, X: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: N803
+        """Features as the trees see them, shape (scan, feature); one that train has no value of is 0."""
+        return np.where(np.isnan(X), np.nan_to_num(self.medians_), X)
+
+    def save(self, path: Path) -> None:
+        """Write one JSON file in XGBoost's format; what else the expert needs is in its attributes."""
+        booster = self.model_.get_booster()
+        # JSON has no NaN.
+        medians = [None if np.isnan(value) else float(value) for value in self.medians_]
+        known = {"region": self.region, "features": self.feature_names, "medians": medians, "classes": self.classes_.tolist()}
+        booster.set_attr(expert=json.dumps(known), settings=json.dumps(self.chosen_.as_dict()))
+        with draft_of(path) as draft:
+            draft.write_bytes(booster.save_raw("json"))
+
+    @classmethod
+    def load(cls, path: Path) -> RadiomicsExpert:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        StoreError
+            When the file is not there, or is none.
+        """
+        if not path.is_file():
+            raise StoreError(f"{path}: expected the file of a model, found none; `ren-models radiomics` writes it")
+        model = XGBClassifier()
+        try:
+            model.load_model(path)
+        except (XGBoostError, UnicodeDecodeError) as error:  # a binary file also breaks XGBoost's own message
+            raise StoreError(f"{path}: expected the file of a model, could not read it: {str(error).splitlines()[0]}") from error
+        known, settings = (json.loads(model.get_booster().attr(name) or "{}") for name in ("expert", "settings"))
+        expert = cls(known["region"], tuple(known["features"]), RadiomicsSettings(**settings))
+        expert.classes_, expert.model_, expert.chosen_ = np.array(known["classes"]), model, expert.settings
+        expert.medians_ = np.array(known["medians"], np.float64)
+        return expert
+
+    def _search(self, rows: Part, settings: RadiomicsSettings) -> RadiomicsSettings:
+        """Settings with the best mean AUC over inner folds of the training patients."""
+        if not settings.search:
+            return settings
+        grid = {f"xgbclassifier__{name}": values for name, values in settings.search.items()}
+        scoring = "roc_auc" if len(self.classes_) == 2 else "roc_auc_ovr"
+        search = GridSearchCV(
+            _pipeline(settings), grid, scoring=scoring, cv=_inner_folds(settings), refit=False, error_score="raise"
+        )
+        search.fit(rows.X, rows.y, groups=rows.patient_ids)
+        return replace(settings, **{name.removeprefix("xgbclassifier__"): value for name, value in search.best_params_.items()})
+
+    def _stop_early(self, rows: Part, settings: RadiomicsSettings) -> RadiomicsSettings:
+        """Settings with the number of trees after which the log loss of training patients held back was lowest."""
+        if settings.early_stopping_rounds is None:
+            return settings
+        fitted, held_back = next(_inner_folds(settings).split(rows.X, rows.y, rows.patient_ids))
+        imputer = _pipeline(settings)[0].fit(rows.X[fitted])
+        seen, unseen = imputer.transform(rows.X[fitted]), imputer.transform(rows.X[held_back])
+        model = _trees(settings).set_params(early_stopping_rounds=settings.early_stopping_rounds)
+        model.fit(seen, rows.y[fitted], eval_set=[(unseen, rows.y[held_back])], verbose=False)
+        return replace(settings, n_estimators=model.best_iteration + 1)
+
+
+def _inner_folds(settings: RadiomicsSettings) -> StratifiedGroupKFold:
+    return StratifiedGroupKFold(settings.inner_folds, shuffle=True, random_state=settings.seed)
+
+
+def _pipeline(settings: RadiomicsSettings) -> Pipeline:
+    return make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), _trees(settings))
+
+
+def _trees(settings: RadiomicsSettings) -> XGBClassifier:
+    # One thread a fit: fits run side by side, and sums come in one order.
+    return XGBClassifier(**settings.booster, eval_metric="logloss", n_jobs=1)

@@ -1,0 +1,94 @@
+"""Settings of the radiomics expert, from METHOD or from a YAML file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from ren_features.errors import SpecError
+from ren_features.yaml_file import mapping, read_yaml, refuse_unknown
+
+SEARCHABLE = ("n_estimators", "max_depth", "learning_rate", "min_child_weight", "reg_lambda", "subsample", "colsample_bytree")
+
+
+@dataclass(frozen=True)
+class RadiomicsSettings:
+    """How gradient-boosted trees are fitted; names are XGBoost's.
+
+    The defaults are REN's [METHOD section 5]: 50 trees of depth 3, learning rate 0.1.
+
+    Parameters
+    ----------
+    n_estimators, max_depth : int
+    learning_rate, min_child_weight, reg_lambda, subsample, colsample_bytree : float
+    seed : int
+        Of subsamples and of the inner folds.
+    early_stopping_rounds : int, optional
+        Number of trees after which fitting stops if the log loss does not fall in a fold of the training patients that is held
+        back; then all of them are fitted with the best number of trees.
+    search : mapping of str to list
+        Values to try of each setting; the best mean AUC over inner folds of the training patients is taken.
+    inner_folds : int
+        Folds, over patients, for the search and for early stopping.
+
+    Raises
+    ------
+    SpecError
+        When a setting is no number above 0, cannot be searched, or both early stopping and the number of trees are to be found.
+    """
+
+    n_estimators: int = 50
+    max_depth: int = 3
+    learning_rate: float = 0.1
+    min_child_weight: float = 1.0
+    reg_lambda: float = 1.0
+    subsample: float = 1.0
+    colsample_bytree: float = 1.0
+    seed: int = 0
+    early_stopping_rounds: int | None = None
+    search: Mapping[str, list[Any]] = field(default_factory=dict)
+    inner_folds: int = 3
+
+    def __post_init__(self) -> None:
+        for name in (*SEARCHABLE, "inner_folds", "early_stopping_rounds"):
+            value, optional = getattr(self, name), name == "early_stopping_rounds"
+            if not ((isinstance(value, int | float) and value > 0) or (optional and value is None)):
+                raise SpecError(f"{name}: expected a number above 0, got {value!r}")
+        for name, values in self.search.items():
+            if name not in SEARCHABLE:
+                raise SpecError(f"search: expected settings out of {', '.join(SEARCHABLE)}, got {name}")
+            if not isinstance(values, list) or not values:
+                raise SpecError(f"search: expected a list of values for {name}, got {values!r}")
+        if self.early_stopping_rounds is not None and "n_estimators" in self.search:
+            raise SpecError("search: expected no n_estimators beside early_stopping_rounds, which finds it")
+        if self.inner_folds < 2:
+            raise SpecError(f"inner_folds: expected 2 or more, got {self.inner_folds}")
+
+    @classmethod
+    def from_yaml(cls, path: Path) -> RadiomicsSettings:
+        """Settings of a YAML file; those it does not name keep their defaults.
+
+        Raises
+        ------
+        SpecError
+            When the file names a setting that there is not.
+        """
+        what = f"settings {path}"
+        content = mapping(read_yaml(path, "settings"), what)
+        refuse_unknown(content, [each.name for each in fields(cls)], what)
+        return cls(**content)
+
+    @property
+    def booster(self) -> dict[str, Any]:
+        """What `XGBClassifier` is given."""
+        return {name: getattr(self, name) for name in SEARCHABLE} | {"random_state": self.seed}
+
+    def as_dict(self) -> dict[str, Any]:
+        """All settings, as JSON holds them."""
+        return asdict(self)
+
+
+REN_SETTINGS = RadiomicsSettings()
+"""[METHOD section 5]"""

@@ -1,0 +1,89 @@
+"""What experts read: the features of a region, of the lobes on average, or of all regions together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from ren_features import FeatureStore
+from ren_features.store import Matrix
+
+
+class Inputs(NamedTuple):
+    """Rows for an expert.
+
+    Attributes
+    ----------
+    method : str
+        Name in `results`.
+    region : str, optional
+        None for several.
+    matrix : Matrix
+    """
+
+    method: str
+    region: str | None
+    matrix: Matrix
+
+
+def region_inputs(store: FeatureStore, task: str, spec_id: str, method: str = "radiomics") -> tuple[Inputs, ...]:
+    """Those of each region, in the order of regions."""
+    regions = store.sql(
+        "SELECT name FROM regions WHERE name IN (SELECT region FROM radiomics WHERE spec_id = ?) ORDER BY position", [spec_id]
+    )
+    return tuple(Inputs(method, name, store.matrix(region=name, task=task, spec_id=spec_id)) for name in regions.to_series())
+
+
+def whole_set_inputs(store: FeatureStore, regions: Iterable[Inputs]) -> tuple[Inputs, ...]:
+    """The mean over the lobes that a scan has, and the features of all regions side by side; NaN where a region is absent."""
+    members = dict(store.sql("SELECT name, len(members) FROM regions").rows())
+    every = tuple(regions)
+    lobes = [each for each in every if members[str(each.region)] == 1]
+    sets = [Inputs("radiomics_lobe_mean", None, _mean(lobes))] if len(lobes) > 1 else []
+    return (*sets, Inputs("radiomics_all_regions", None, _side_by_side(every))) if len(every) > 1 else ()
+
+
+def _mean(regions: Iterable[Inputs]) -> Matrix:
+    every = tuple(regions)
+    names = tuple(sorted(set.intersection(*(set(each.matrix.feature_names) for each in every))))
+    scans = _scans(every)
+    sums, counts = np.zeros((len(scans), len(names))), np.zeros((len(scans), len(names)))
+    for each in every:
+        columns = [each.matrix.feature_names.index(name) for name in names]
+        rows, values = np.searchsorted(scans, each.matrix.scan_ids), each.matrix.X[:, columns]
+        sums[rows] += np.nan_to_num(values)
+        counts[rows] += ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        return _of_scans(every, sums / counts, names)
+
+
+def _side_by_side(regions: Iterable[Inputs]) -> Matrix:
+    every = tuple(regions)
+    scans = _scans(every)
+    blocks = []
+    for each in every:
+        block = np.full((len(scans), each.matrix.X.shape[1]), np.nan)
+        block[np.searchsorted(scans, each.matrix.scan_ids)] = each.matrix.X
+        blocks.append(block)
+    names = tuple(f"{each.region}_{name}" for each in every for name in each.matrix.feature_names)
+    return _of_scans(every, np.hstack(blocks), names)
+
+
+def _scans(every: tuple[Inputs, ...]) -> np.ndarray:
+    return np.unique(np.concatenate([each.matrix.scan_ids for each in every]))
+
+
+def _of_scans(every: tuple[Inputs, ...], values: np.ndarray, names: tuple[str, ...]) -> Matrix:
+    """A matrix of all scans of the regions, with their labels and patients."""
+    scan_ids, first = np.unique(np.concatenate([each.matrix.scan_ids for each in every]), return_index=True)
+    labels, patients = (np.concatenate([getattr(each.matrix, name) for each in every])[first] for name in ("y", "patient_ids"))
+    return Matrix(values, labels, scan_ids, patients, names)
+
+
+def of_features(inputs: Inputs, method: str, chosen: Iterable[str]) -> Inputs:
+    """The same rows with some of the features."""
+    names = tuple(chosen)
+    columns = [inputs.matrix.feature_names.index(name) for name in names]
+    return Inputs(method, inputs.region, inputs.matrix._replace(X=inputs.matrix.X[:, columns], feature_names=names))

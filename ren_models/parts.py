@@ -1,0 +1,94 @@
+"""The one place where rows are handed out for fitting, validating and testing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ren_features.errors import LeakageError, SplitError
+from ren_features.store import Matrix
+from ren_models.splits import PARTS, Round
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of one part of one round; it knows which, so that a fit can refuse what it must not see.
+
+    Attributes
+    ----------
+    name : str
+        `train`, `val` or `test`.
+    round : int
+    X : ndarray of float, shape (scan, feature)
+    y : ndarray of int, shape (scan,)
+    scan_ids, patient_ids : ndarray of str, shape (scan,)
+    """
+
+    name: str
+    round: int
+    X: NDArray[np.float64]
+    y: NDArray[np.int64]
+    scan_ids: NDArray[np.str_]
+    patient_ids: NDArray[np.str_]
+
+    def only(self, name: str, use: str) -> Part:
+        """This part, if it is the one of that name.
+
+        Raises
+        ------
+        LeakageError
+            When it is another.
+        """
+        if self.name != name:
+            raise LeakageError(f"round {self.round}: {use} expected rows of {name}, got rows of {self.name}")
+        return self
+
+
+class Parts(NamedTuple):
+    """The three parts of a round."""
+
+    train: Part
+    val: Part
+    test: Part
+
+
+def read_parts(matrix: Matrix, each: Round) -> Parts:
+    """The rows of each part of a round; scans of patients that the split does not have are in none.
+
+    Raises
+    ------
+    SplitError
+        When a part has no row.
+    """
+    parts = Parts(*(_part(matrix, each, name) for name in PARTS))
+    empty = [part.name for part in parts if not len(part.y)]
+    if empty:
+        raise SplitError(f"round {each.index}: expected rows in every part, got none in {' and '.join(empty)}")
+    return parts
+
+
+def _part(matrix: Matrix, each: Round, name: str) -> Part:
+    rows = np.isin(matrix.patient_ids, sorted(each.patients(name)))
+    return Part(name, each.index, matrix.X[rows], matrix.y[rows], matrix.scan_ids[rows], matrix.patient_ids[rows])
+
+
+def permute_labels(parts: Parts, seed: int) -> Parts:
+    """Labels shuffled between the patients of each part: what is left of an AUC then is leakage or chance.
+
+    A patient's scans take the labels of another patient's scans, in their order; of a patient with fewer or more scans, those
+    at the same place in the row of scans. Regions that the same patients have are shuffled alike.
+    """
+    return Parts(*(_permuted(part, seed, number) for number, part in enumerate(parts)))
+
+
+def _permuted(part: Part, seed: int, number: int) -> Part:
+    patients = np.unique(part.patient_ids)
+    donors = np.random.default_rng([seed, part.round, number]).permutation(patients)
+    y = part.y.copy()
+    for patient, donor in zip(patients, donors, strict=True):
+        own, given = part.patient_ids == patient, part.y[part.patient_ids == donor]
+        y[own] = given[np.arange(own.sum()) * len(given) // own.sum()]
+    return replace(part, y=y)

@@ -1,0 +1,50 @@
+"""The experiments `radiomics` and `radiomics_permuted`: an expert for each region, and for the whole set of regions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ren_features import FeatureStore
+from ren_models.cross_validation import Fit
+from ren_models.experiment import Experiment
+from ren_models.experts.settings import REN_SETTINGS, RadiomicsSettings
+from ren_models.inputs import Inputs, region_inputs, whole_set_inputs
+from ren_models.splits import Split
+from ren_models.stored_splits import read_split
+
+METHOD = "radiomics"
+
+
+def plan_radiomics(
+    store: FeatureStore,
+    task: str,
+    *,
+    permutations: int = 0,
+    split_id: str | None = None,
+    settings: RadiomicsSettings = REN_SETTINGS,
+) -> tuple[Experiment, tuple[Fit, ...]]:
+    """The experiment and its fits: regions and whole sets by rounds; with permutations, by those too.
+
+    Parameters
+    ----------
+    store : FeatureStore
+    task : str
+    permutations : int
+        Number of times that labels are shuffled, with seeds from 1; 0 for the labels as they are.
+    split_id : str, optional
+        By default the split of the task that was made last.
+    settings : RadiomicsSettings
+    """
+    split, spec_id = read_split(store, task, split_id), store.latest_spec
+    regions = region_inputs(store, task, spec_id, METHOD)
+    seeds = range(1, permutations + 1) if permutations else (0,)
+    fits = fits_of(store, split, (*regions, *whole_set_inputs(store, regions)), seeds)
+    name, keeps = ("radiomics_permuted", ()) if permutations else ("radiomics", ("predictions", "files"))
+    return Experiment(name, split, spec_id, settings, frozenset(keeps)), fits
+
+
+def fits_of(store: FeatureStore, split: Split, inputs: Iterable[Inputs], permutations: Iterable[int] = (0,)) -> tuple[Fit, ...]:
+    """A fit for each permutation of the labels, each inputs and each round."""
+    classes = int(store.sql("SELECT max(value) + 1 FROM labels WHERE task = ?", [split.task]).item())
+    every = tuple(inputs)
+    return tuple(Fit(each, number, classes, seed) for seed in permutations for each in every for number in split.rounds)

@@ -1,0 +1,133 @@
+"""Rounds over patients: who is trained on, validated on, tested. No patient sits in two parts of a round.
+
+[METHOD section 4; REN, section III.D] Folds are stratified by the patient's label; the patients of the fold that is held out
+are halved, again by label, into validation and test.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedKFold
+
+from ren_features.errors import LeakageError, SplitError
+
+PARTS = ("train", "val", "test")
+PROTOCOLS = ("full", "paper")
+
+
+@dataclass(frozen=True)
+class Round:
+    """Patients of the three parts.
+
+    Raises
+    ------
+    LeakageError
+        When a patient is in two of them.
+    """
+
+    index: int
+    train: frozenset[str]
+    val: frozenset[str]
+    test: frozenset[str]
+
+    def __post_init__(self) -> None:
+        for one, other in combinations(PARTS, 2):
+            shared = sorted(self.patients(one) & self.patients(other))
+            if shared:
+                raise LeakageError(
+                    f"round {self.index}: expected each patient in one part, got {len(shared)} in {one} and {other}: "
+                    f"{', '.join(shared[:5])}"
+                )
+
+    def patients(self, part: str) -> frozenset[str]:
+        """Patients of the part `train`, `val` or `test`."""
+        return frozenset(getattr(self, part))
+
+
+@dataclass(frozen=True)
+class Split:
+    """All rounds over the patients that have a label of a task.
+
+    Attributes
+    ----------
+    split_id : str
+        Digest of the settings and of every patient's label: another cohort has another split.
+    """
+
+    split_id: str
+    task: str
+    protocol: str
+    folds: int
+    seed: int
+    rounds: tuple[Round, ...]
+
+
+def make_split(labels: Mapping[str, int], task: str, *, protocol: str = "full", folds: int = 5, seed: int = 42) -> Split:
+    """Split patients.
+
+    Parameters
+    ----------
+    labels : mapping of str to int
+        Each patient's class.
+    task : str
+    protocol : str
+        `full`: each fold is used twice, with validation and test swapped, so that each patient is tested once (two rounds a
+        fold). `paper`: once, so that half of the patients are tested (one round a fold).
+    folds, seed : int
+
+    Raises
+    ------
+    SplitError
+        When there is one class only, or a part would lack one.
+    """
+    if protocol not in PROTOCOLS:
+        raise SplitError(f"protocol: expected {' or '.join(PROTOCOLS)}, got {protocol}")
+    _check_classes(labels, task, folds)
+    patients = np.array(sorted(labels))
+    classes = np.array([labels[patient] for patient in patients])
+    rounds: list[Round] = []
+    for train, one, other in _folds(classes, folds, seed):
+        for val, test in ((one, other), (other, one))[: 2 if protocol == "full" else 1]:
+            rounds.append(Round(len(rounds), *(frozenset(patients[part].tolist()) for part in (train, val, test))))
+    return Split(split_id(labels, task, protocol, folds, seed), task, protocol, folds, seed, tuple(rounds))
+
+
+def split_id(labels: Mapping[str, int], task: str, protocol: str, folds: int, seed: int) -> str:
+    """First 16 hexadecimal digits of the SHA-256 of the settings and labels."""
+    content = json.dumps([task, protocol, folds, seed, sorted(labels.items())])
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def _folds(classes: NDArray[np.int64], folds: int, seed: int) -> Iterator[tuple[NDArray[np.int64], ...]]:
+    """For each fold, places of the patients of the other folds, and of the two halves of this one."""
+    shuffle = np.random.default_rng(seed)
+    for train, held_out in StratifiedKFold(folds, shuffle=True, random_state=seed).split(classes, classes):
+        order = shuffle.permutation(held_out)
+        # Patients of a class in a row: every other one is in the same half, so the halves have all classes alike.
+        by_class = order[np.argsort(classes[order], kind="stable")]
+        yield train, by_class[::2], by_class[1::2]
+
+
+def _check_classes(labels: Mapping[str, int], task: str, folds: int) -> None:
+    counts = Counter(labels.values())
+    if folds < 2:
+        raise SplitError(f"folds: expected 2 or more, got {folds}")
+    if len(counts) < 2:
+        raise SplitError(
+            f"task {task}: expected patients of two classes, got {len(labels)} of class {', '.join(map(str, counts))}"
+        )
+    rarest, patients = min(counts.items(), key=lambda item: (item[1], item[0]))
+    if patients < 2 * folds:
+        possible = f"at most {patients // 2} folds are possible" if patients >= 4 else "there are too few for two folds"
+        raise SplitError(
+            f"task {task}: expected two patients of each class for each of {folds} folds, so {2 * folds} or more, "
+            f"got {patients} of class {rarest}; {possible}"
+        )

@@ -1,0 +1,97 @@
+"""Splits in the store: made once, never recomputed."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import polars as pl
+
+from ren_features import FeatureStore
+from ren_features.errors import SplitError
+from ren_features.provenance import Run
+from ren_features.store.connection import transaction
+from ren_features.store.rows import insert, insert_frame, now
+from ren_features.store.writing import begin_run, finish_run
+from ren_models.splits import PARTS, Round, Split, make_split
+
+
+class Stored(NamedTuple):
+    """A split, whether it was there before, and how many patients have no label."""
+
+    split: Split
+    known: bool
+    without_label: int
+
+
+def patient_labels(store: FeatureStore, task: str) -> dict[str, int]:
+    """Class of each patient that has any for the task: the largest of the scans', so a patient who ever has it has it.
+
+    Raises
+    ------
+    SplitError
+        When no scan has a label of the task.
+    """
+    rows = store.sql(
+        "SELECT patient_id, max(value) FROM labels JOIN scans USING (scan_id) WHERE task = ? GROUP BY 1 ORDER BY 1", [task]
+    ).rows()
+    if not rows:
+        tasks = store.sql("SELECT DISTINCT task FROM labels ORDER BY 1").to_series().to_list()
+        raise SplitError(
+            f"store {store.path}: expected labels of a task ({', '.join(tasks) or 'there are none'}), got task {task}"
+        )
+    return dict(rows)
+
+
+def store_split(store: FeatureStore, task: str, *, protocol: str = "full", folds: int = 5, seed: int = 42) -> Stored:
+    """Make a split and store it; one of the same settings and labels that is there already is read and left as it is."""
+    labels = patient_labels(store, task)
+    split = make_split(labels, task, protocol=protocol, folds=folds, seed=seed)
+    without = int(store.sql("SELECT count(*) FROM patients").item()) - len(labels)
+    known = store.sql("SELECT count(*) FROM splits WHERE split_id = ?", [split.split_id]).item() > 0
+    if known:
+        return Stored(read_split(store, task, split.split_id), known, without)
+    run = Run.begin()
+    with transaction(store.connection):
+        begin_run(store.connection, run, store.latest_spec)
+        facts = {"split_id": split.split_id, "task": task, "protocol": protocol, "folds": folds, "seed": seed}
+        counts = {"patients": len(labels), "without_label": without, "run_id": run.run_id, "made_at": now()}
+        insert(store.connection, "splits", [facts | counts])
+        insert_frame(store.connection, "rounds", _rows(split))
+    finish_run(store.connection, run.run_id, "finished")
+    return Stored(split, known, without)
+
+
+def _rows(split: Split) -> pl.DataFrame:
+    rows = [
+        (split.split_id, each.index, patient, part)
+        for each in split.rounds
+        for part in PARTS
+        for patient in sorted(each.patients(part))
+    ]
+    return pl.DataFrame(rows, ["split_id", "round", "patient_id", "part"], orient="row")
+
+
+def read_split(store: FeatureStore, task: str, split_id: str | None = None) -> Split:
+    """A split of the task; the one that was made last, unless another is named.
+
+    Raises
+    ------
+    SplitError
+        When there is none.
+    LeakageError
+        When the rows of a round have a patient in two parts.
+    """
+    found = store.sql("SELECT * FROM splits WHERE task = ? ORDER BY made_at, split_id", [task])
+    if split_id:
+        found = found.filter(split_id=split_id)
+    if found.is_empty():
+        named = f" {split_id}" if split_id else ""
+        raise SplitError(f"store {store.path}: expected split{named} of task {task}, found none; `ren-models split` makes one")
+    facts = found.row(-1, named=True)
+    rounds = store.sql("SELECT round, part, list(patient_id) FROM rounds WHERE split_id = ? GROUP BY ALL", [facts["split_id"]])
+    parts = {(index, part): frozenset(patients) for index, part, patients in rounds.iter_rows()}
+    whole = tuple(
+        Round(index, *(parts.get((index, part), frozenset()) for part in PARTS))
+        for index in sorted({index for index, _ in parts})
+    )
+    return Split(facts["split_id"], task, facts["protocol"], facts["folds"], facts["seed"], whole)

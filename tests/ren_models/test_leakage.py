@@ -1,0 +1,137 @@
+"""No model, imputer or threshold sees a row that it must not: rows of test are changed, and nothing that was fitted moves."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import data_catalog
+from ren_features import FeatureStore
+from ren_features.errors import LeakageError, SplitError
+from ren_models.cross_validation import Fit, evaluate_fit
+from ren_models.experts import RadiomicsExpert
+from ren_models.experts.settings import RadiomicsSettings
+from ren_models.inputs import Inputs, region_inputs, whole_set_inputs
+from ren_models.parts import permute_labels, read_parts
+from ren_models.splits import Round
+from ren_models.stored_splits import store_split
+
+PLANTED = "original_glcm_Contrast"
+THOROUGH = RadiomicsSettings(search={"max_depth": [2, 3]}, early_stopping_rounds=3)
+
+
+@pytest.fixture
+def split_store(make_store):
+    with FeatureStore(make_store(signal=1.0), read_only=False) as store:
+        yield store, store_split(store, "ill").split
+
+
+def plant(store, patients):
+    """PLANTED is constant, but equal to the label for the patients."""
+    store.connection.execute(f"UPDATE radiomics SET {PLANTED} = 0.5")
+    equal = f"""UPDATE radiomics SET {PLANTED} = value FROM labels
+        WHERE labels.scan_id = radiomics.scan_id AND task = 'ill' AND list_contains(?, patient_id)"""
+    store.connection.execute(equal, [sorted(patients)])
+
+
+def every_input(store):
+    regions = region_inputs(store, "ill", store.latest_spec)
+    return (*regions, *whole_set_inputs(store, regions))
+
+
+@pytest.mark.parametrize("settings", [RadiomicsSettings(), THOROUGH], ids=["REN", "search and early stopping"])
+def test_a_feature_that_is_the_label_in_test_alone_moves_no_number(split_store, settings):
+    store, split = split_store
+    for each in split.rounds[:2]:
+        plant(store, ())
+        honest = [evaluate_fit(Fit(inputs, each, 2), settings) for inputs in every_input(store)]
+        plant(store, each.test)
+        planted = [evaluate_fit(Fit(inputs, each, 2), settings) for inputs in every_input(store)]
+        for one, other in zip(honest, planted, strict=True):
+            assert one.metrics == other.metrics
+            assert one.expert.chosen_ == other.expert.chosen_
+            for before, after in zip(one.predictions, other.predictions, strict=True):
+                assert np.array_equal(before.rows.probabilities, after.rows.probabilities)
+
+
+def test_the_same_feature_in_train_is_found(split_store):
+    store, split = split_store
+    plant(store, {f"p{number:03}" for number in range(30)})
+    found = evaluate_fit(Fit(every_input(store)[0], split.rounds[0], 2), RadiomicsSettings())
+    assert found.metrics["auc_test"] == 1
+
+
+def test_missing_values_are_replaced_by_medians_of_train(split_store):
+    store, split = split_store
+    parts = read_parts(every_input(store)[0].matrix, split.rounds[0])
+    values = parts.train.X.copy()
+    values[::3, 4] = np.nan
+    expert = RadiomicsExpert("LUL", tuple(data_catalog.features())).fit(replace(parts.train, X=values))
+    assert expert.medians_[4] == np.nanmedian(values[:, 4])
+    holes = np.full((1, values.shape[1]), np.nan)
+    assert expert.impute(holes)[0] == pytest.approx(np.nanmedian(values, axis=0))
+
+
+@pytest.mark.parametrize("part", ["val", "test"])
+def test_an_expert_refuses_any_part_but_train(split_store, part):
+    store, split = split_store
+    parts = read_parts(every_input(store)[0].matrix, split.rounds[0])
+    with pytest.raises(LeakageError, match=f"round 0: an expert's fit expected rows of train, got rows of {part}"):
+        RadiomicsExpert("LUL", tuple(data_catalog.features())).fit(getattr(parts, part))
+
+
+def test_parts_have_the_rows_of_their_patients_and_no_other(split_store):
+    store, split = split_store
+    matrix = every_input(store)[3].matrix
+    parts = read_parts(matrix, split.rounds[4])
+    assert [set(part.patient_ids) for part in parts] == [split.rounds[4].patients(part.name) for part in parts]
+    assert sum(len(part.y) for part in parts) == len(matrix.y)
+
+
+def test_an_empty_part_is_refused(split_store):
+    store, _ = split_store
+    with pytest.raises(SplitError, match="round 7: expected rows in every part, got none in val"):
+        read_parts(every_input(store)[0].matrix, Round(7, frozenset({"p000"}), frozenset({"nobody"}), frozenset({"p001"})))
+
+
+def test_labels_are_shuffled_between_patients_inside_each_part(make_store):
+    path = make_store(patients=40, label=lambda patient, scan: patient % 2)
+    with FeatureStore(path, read_only=False) as store:
+        split = store_split(store, "ill").split
+        parts = read_parts(region_inputs(store, "ill", store.latest_spec)[0].matrix, split.rounds[0])
+        shuffled = permute_labels(parts, 1)
+        moved = 0
+        for part, after in zip(parts, shuffled, strict=True):
+            assert np.array_equal(part.X, after.X)
+            assert sorted(part.y) == sorted(after.y)
+            for patient in np.unique(part.patient_ids):
+                assert len(set(after.y[after.patient_ids == patient])) == 1
+            moved += (part.y != after.y).sum()
+        assert moved > 20
+        assert all(np.array_equal(one.y, other.y) for one, other in zip(shuffled, permute_labels(parts, 1), strict=True))
+        assert any(not np.array_equal(one.y, other.y) for one, other in zip(shuffled, permute_labels(parts, 2), strict=True))
+
+
+def test_a_donor_with_other_scans_gives_labels_in_their_order(make_store):
+    path = make_store(
+        patients=40, scans=3, label=lambda patient, scan: None if patient % 3 == 0 and scan else int(scan > 0 and patient % 2)
+    )
+    with FeatureStore(path, read_only=False) as store:
+        split = store_split(store, "ill").split
+        matrix = region_inputs(store, "ill", store.latest_spec)[0].matrix
+        train = read_parts(matrix, split.rounds[0]).train
+        given = permute_labels(read_parts(matrix, split.rounds[0]), 3).train
+        sequences = {tuple(train.y[train.patient_ids == patient]) for patient in np.unique(train.patient_ids)}
+        for patient in np.unique(given.patient_ids):
+            own = tuple(given.y[given.patient_ids == patient])
+            assert any(own == tuple(np.array(each)[np.arange(len(own)) * len(each) // len(own)]) for each in sequences)
+
+
+def test_inputs_are_named(split_store):
+    store, _ = split_store
+    assert [(each.method, each.region) for each in every_input(store)[-3:]] == [
+        ("radiomics", "RIGHT"),
+        ("radiomics_lobe_mean", None),
+        ("radiomics_all_regions", None),
+    ]
+    assert isinstance(every_input(store)[0], Inputs)

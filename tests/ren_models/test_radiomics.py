@@ -1,0 +1,246 @@
+"""The radiomics expert, its experiment, and the command."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+import data_catalog
+from ren_features import FeatureStore
+from ren_features.errors import SpecError, StoreError
+from ren_models.experiment import run_experiment
+from ren_models.experts import RadiomicsExpert
+from ren_models.experts.settings import RadiomicsSettings
+from ren_models.inputs import region_inputs, whole_set_inputs
+from ren_models.metrics import Rows, auc
+from ren_models.parts import read_parts
+from ren_models.radiomics import plan_radiomics
+from ren_models.stored_splits import read_split, store_split
+
+FEW = RadiomicsSettings(n_estimators=8)
+KEYS = ("experiment", "method", "region", "round", "metric", "permutation")
+
+
+def run(path, *, permutations=0, settings=None, jobs=2):
+    with FeatureStore(path, read_only=False) as store:
+        store_split(store, "ill")
+        experiment, fits = plan_radiomics(store, "ill", permutations=permutations, settings=settings or FEW)
+        run_experiment(store, experiment, fits, jobs=jobs)
+
+
+def table(path, name):
+    with FeatureStore(path) as store:
+        return store.sql(f"FROM {name} ORDER BY ALL").drop("run_id", strict=False)
+
+
+def mean_auc(path, experiment="radiomics", metric="auc_test"):
+    with FeatureStore(path) as store:
+        query = "SELECT coalesce(region, method), avg(value) FROM results WHERE experiment = ? AND metric = ? GROUP BY ALL"
+        return dict(store.sql(query, [experiment, metric]).rows())
+
+
+def test_every_region_and_the_whole_set_have_results_of_every_round(make_store):
+    path = make_store()
+    run(path)
+    results = table(path, "results")
+    assert results.filter(metric="auc_test").group_by("method", "region").len()["len"].to_list() == [10] * 9
+    assert results["metric"].n_unique() == 20
+    assert results.filter(pl.col("region").is_null())["method"].unique().sort().to_list() == [
+        "radiomics_all_regions",
+        "radiomics_lobe_mean",
+    ]
+    assert mean_auc(path)["radiomics_lobe_mean"] > 0.85
+
+
+def test_a_rerun_changes_no_number_and_leaves_no_file_behind(make_store):
+    path = make_store()
+    run(path)
+    before = [table(path, name) for name in ("results", "predictions", "models")]
+    files = {file.name: file.read_bytes() for file in Path(f"{path}.models").iterdir()}
+    run(path, jobs=1)
+    assert all(
+        one.equals(other)
+        for one, other in zip(before, [table(path, name) for name in ("results", "predictions", "models")], strict=True)
+    )
+    assert {file.name: file.read_bytes() for file in Path(f"{path}.models").iterdir()} == files
+    assert len(files) == 90
+
+
+def test_deleted_results_come_back_the_same(make_store):
+    path = make_store()
+    run(path)
+    before = table(path, "results")
+    with FeatureStore(path, read_only=False) as store:
+        for name in ("results", "predictions", "models"):
+            store.connection.execute(f"DELETE FROM {name}")
+    run(path)
+    assert table(path, "results").equals(before)
+
+
+def test_other_settings_take_the_place_of_the_results_and_files(make_store):
+    path = make_store()
+    run(path)
+    run(path, settings=RadiomicsSettings(n_estimators=5))
+    assert table(path, "results").select(KEYS).is_duplicated().sum() == 0
+    with FeatureStore(path) as store:
+        assert store.sql("SELECT DISTINCT params->>'n_estimators' FROM models").item() == "5"
+    assert len(list(Path(f"{path}.models").iterdir())) == 90
+
+
+def test_results_are_those_of_the_stored_predictions(make_store):
+    path = make_store()
+    run(path)
+    with FeatureStore(path) as store:
+        rows = store.sql(
+            """SELECT probability, value FROM predictions JOIN labels USING (scan_id)
+            WHERE region = 'RML' AND round = 3 AND part = 'test' AND architecture = 'radiomics'"""
+        )
+        stored = store.sql(
+            "SELECT value FROM results WHERE region = 'RML' AND round = 3 AND metric = 'auc_test' AND method = 'radiomics'"
+        ).item()
+    p = rows["probability"].to_numpy()
+    assert auc(Rows(rows["value"].to_numpy(), np.column_stack([1 - p, p]))) == stored
+
+
+def test_a_model_read_from_its_file_predicts_what_is_stored(make_store):
+    path = make_store()
+    run(path)
+    with FeatureStore(path) as store:
+        split = read_split(store, "ill")
+        which = "architecture = 'radiomics' AND region = 'LLL' AND round = 2"
+        expert = RadiomicsExpert.load(path.parent / store.sql(f"SELECT checkpoint FROM models WHERE {which}").item())
+        test = read_parts(store.matrix(region="LLL", task="ill"), split.rounds[2]).test
+        stored = store.sql(f"SELECT probability FROM predictions WHERE {which} AND part = 'test' ORDER BY scan_id")["probability"]
+    assert np.array_equal(expert.predict_proba(test.X)[:, 1], stored.to_numpy())
+    assert (expert.region, expert.feature_names) == ("LLL", tuple(data_catalog.features()))
+    with pytest.raises(StoreError, match="expected the file of a model, found none"):
+        RadiomicsExpert.load(path.with_name("none.json"))
+    with pytest.raises(StoreError, match="expected the file of a model, could not read it"):
+        RadiomicsExpert.load(path)
+
+
+def test_shuffled_labels_tell_nothing(make_store):
+    path = make_store(patients=60, signal=3.0)
+    run(path, permutations=2)
+    null = mean_auc(path, "radiomics_permuted")
+    assert 0.4 < np.mean(list(null.values())) < 0.6
+    results = table(path, "results")
+    assert results["permutation"].unique().sort().to_list() == [1, 2]
+    assert table(path, "predictions").is_empty()
+
+
+def test_an_absent_region_has_no_prediction(make_store):
+    path = make_store(absent=frozenset({(4, "RML")}))
+    run(path)
+    predictions = table(path, "predictions").filter(patient_id="p004", part="test")
+    assert "RML" not in predictions["region"].to_list()
+    assert set(predictions["region"].drop_nulls()) == {"LUL", "LLL", "RUL", "RLL", "LEFT", "RIGHT"}
+    assert predictions.filter(pl.col("region").is_null()).height == 4
+
+
+def test_whole_sets_of_a_scan_that_lacks_a_lobe(make_store):
+    with FeatureStore(make_store(absent=frozenset({(4, "RML")}))) as store:
+        regions = region_inputs(store, "ill", store.latest_spec)
+        mean, concatenated = whole_set_inputs(store, regions)
+        rml, lul = regions[3].matrix, regions[0].matrix
+    row = concatenated.matrix.scan_ids.tolist().index("p004_0")
+    names = list(concatenated.matrix.feature_names)
+    assert np.isnan(concatenated.matrix.X[row, names.index("RML_original_glcm_Id")])
+    assert (
+        concatenated.matrix.X[row, names.index("LUL_original_glcm_Id")] == lul.X[row, lul.feature_names.index("original_glcm_Id")]
+    )
+    assert len(rml.y) == 58
+    assert len(mean.matrix.y) == len(concatenated.matrix.y) == 60
+    column = mean.matrix.feature_names.index("original_glcm_Id")
+    present = [each.matrix for each in regions[:5] if each.region != "RML"]
+    values = [each.X[each.scan_ids.tolist().index("p004_0"), each.feature_names.index("original_glcm_Id")] for each in present]
+    assert mean.matrix.X[row, column] == pytest.approx(np.mean(values))
+
+
+def test_three_classes_have_probabilities_and_a_mean_auc(make_store):
+    path = make_store(patients=36, label=lambda patient, scan: patient % 3)
+    run(path)
+    predictions = table(path, "predictions")
+    assert predictions["probability"].null_count() == len(predictions)
+    assert np.allclose(predictions["probabilities"].list.sum().to_numpy(), 1)
+    assert predictions["probabilities"].list.len().unique().to_list() == [3]
+    assert mean_auc(path)["radiomics_lobe_mean"] > 0.7
+
+
+def test_a_search_and_early_stopping_choose_inside_train(make_store):
+    path = make_store(signal=3.0)
+    run(path, settings=RadiomicsSettings(search={"max_depth": [1, 2]}, early_stopping_rounds=2, n_estimators=200))
+    with FeatureStore(path) as store:
+        chosen = store.sql(
+            "SELECT DISTINCT (params->>'n_estimators')::INT AS trees, (params->>'max_depth')::INT AS depth FROM models"
+        )
+    assert chosen["trees"].max() < 200
+    assert set(chosen["depth"]) <= {1, 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("trees: 5", "keys that would not be honoured: trees"),
+        ("max_depth: deep", "max_depth: expected a number above 0, got 'deep'"),
+        ("n_estimators: 0", "n_estimators: expected a number above 0, got 0"),
+        ("search: {seed: [1]}", "search: expected settings out of n_estimators, .*, got seed"),
+        ("search: {max_depth: 3}", "search: expected a list of values for max_depth, got 3"),
+        (
+            "search: {n_estimators: [3]}\nearly_stopping_rounds: 2",
+            "search: expected no n_estimators beside early_stopping_rounds",
+        ),
+        ("inner_folds: 1", "inner_folds: expected 2 or more, got 1"),
+    ],
+)
+def test_settings_that_would_not_be_honoured_are_refused(tmp_path, text, message):
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(SpecError, match=message):
+        RadiomicsSettings.from_yaml(tmp_path / "params.yaml")
+
+
+def test_a_fit_that_is_interrupted_leaves_the_results_as_they_were(make_store):
+    path = make_store()
+    run(path)
+    before = table(path, "results")
+
+    def stop(name, count):
+        raise KeyboardInterrupt
+
+    with FeatureStore(path, read_only=False) as store:
+        experiment, fits = plan_radiomics(store, "ill", settings=RadiomicsSettings(max_depth=1))
+        with pytest.raises(KeyboardInterrupt):
+            run_experiment(store, experiment, fits, jobs=2, listener=stop)
+        assert store.sql("SELECT status FROM runs ORDER BY started_at DESC, run_id DESC LIMIT 1").item() == "interrupted"
+    assert table(path, "results").equals(before)
+
+
+def test_the_commands(make_store):
+    path = make_store()
+    command = [Path(sys.executable).parent / "ren-models"]
+
+    def ren_models(*arguments, expect=0):
+        done = subprocess.run(
+            [*command, *arguments, "--store", path, "--task", "ill"], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == expect, done.stderr
+        return done
+
+    refused = ren_models("radiomics", expect=2)
+    assert (
+        refused.stderr.strip()
+        == f"ren-models: store {path}: expected split of task ill, found none; `ren-models split` makes one"
+    )
+    assert (
+        "task ill, protocol full, 10 rounds; patients of the first round: 24 train, 3 val, 3 test" in ren_models("split").stdout
+    )
+    assert "(there already)" in ren_models("split").stdout
+    fitted = ren_models("radiomics", "--jobs", "2")
+    assert fitted.stdout.count("\n") == 11
+    with FeatureStore(path) as store:
+        assert store.sql("SELECT DISTINCT status FROM runs").rows() == [("finished",)]
+    assert "[90/90]" in fitted.stderr
+    assert "radiomics_permuted" in ren_models("radiomics", "--permute-labels", "1").stdout
