@@ -1,0 +1,153 @@
+"""Is one method better than another? [METHOD section 9]
+
+Over rounds: the paper's paired t-test, which takes rounds as independent although their training parts overlap, and the corrected
+test of Nadeau and Bengio. Over patients: a bootstrap that keeps a patient's scans together; where rows are independent (one a patient),
+the test of DeLong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm, rankdata, t, ttest_rel
+from statsmodels.stats.multitest import multipletests
+
+from analysis.bootstrap import RESAMPLES, interval, patient_counts, weighted_auc
+
+
+class Difference(NamedTuple):
+    """Of two methods: the first minus the second, its 95 % confidence interval, and the p-value of no difference."""
+
+    value: float
+    low: float
+    high: float
+    p: float
+
+
+def paired_t(first: NDArray[np.float64], second: NDArray[np.float64]) -> Difference:
+    """Student's paired t-test over rounds, as the paper has it. Its p-values are too small: rounds share training patients.
+
+    Parameters
+    ----------
+    first, second : ndarray of float, shape (round,)
+    """
+    value = float(np.mean(first - second))
+    if np.ptp(first - second) == 0:
+        return _without_spread(value)
+    found = ttest_rel(first, second)
+    low, high = found.confidence_interval(0.95)
+    return Difference(value, float(low), float(high), float(found.pvalue))
+
+
+def corrected_t(first: NDArray[np.float64], second: NDArray[np.float64], test_share: float) -> Difference:
+    """Paired t-test with the variance corrected for overlapping training parts.
+
+    The variance of the mean of J differences is (1/J + n_test/n_train) s^2 instead of s^2/J.
+
+    Parameters
+    ----------
+    first, second : ndarray of float, shape (round,)
+    test_share : float
+        Number of patients in test divided by that in train.
+
+    References
+    ----------
+    Nadeau and Bengio, Machine Learning 2003;52:239, the corrected resampled t-test.
+    """
+    differences = first - second
+    value, rounds = float(np.mean(differences)), len(differences)
+    if np.ptp(differences) == 0:
+        return _without_spread(value)
+    error = float(np.sqrt((1 / rounds + test_share) * np.var(differences, ddof=1)))
+    reach = float(t.ppf(0.975, rounds - 1)) * error
+    return Difference(value, value - reach, value + reach, float(2 * t.sf(abs(value) / error, rounds - 1)))
+
+
+def _without_spread(value: float) -> Difference:
+    """Equal differences in every round: nothing to test against."""
+    return Difference(value, value, value, 1.0 if value == 0 else np.nan)
+
+
+def cluster_bootstrap(
+    y: NDArray[np.int64],
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    patients: NDArray[np.str_],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Difference:
+    """Difference of the AUCs of two methods on the same rows, by resampling patients.
+
+    Parameters
+    ----------
+    y : ndarray of int, shape (scan,)
+    first, second : ndarray of float, shape (scan,)
+        Probabilities.
+    patients : ndarray of str, shape (scan,)
+        Whose scan it is: all scans of a patient are drawn together.
+
+    References
+    ----------
+    Efron 1979; of clusters, Field and Welsh, J R Stat Soc B 2007;69:369. The p-value is twice the smaller share of resamples on
+    one side of 0, with one added to each count (Davison and Hinkley 1997, section 4.2.5).
+    """
+    counts = patient_counts(patients, resamples=resamples, seed=seed)
+    once = np.ones((1, len(y)), np.int64)
+    differences = weighted_auc(y, first, counts) - weighted_auc(y, second, counts)
+    known = differences[~np.isnan(differences)]
+    value = float((weighted_auc(y, first, once) - weighted_auc(y, second, once)).item())
+    smaller = min((known <= 0).sum(), (known >= 0).sum())
+    return Difference(value, *interval(known), min(1.0, 2 * (smaller + 1) / (len(known) + 1)))
+
+
+def delong(y: NDArray[np.int64], first: NDArray[np.float64], second: NDArray[np.float64]) -> Difference:
+    """Test of DeLong for the AUCs of two methods on the same independent rows: one row a patient.
+
+    Parameters
+    ----------
+    y : ndarray of int, shape (patient,)
+    first, second : ndarray of float, shape (patient,)
+
+    References
+    ----------
+    DeLong, DeLong and Clarke-Pearson, Biometrics 1988;44:837; by mid-ranks, Sun and Xu, IEEE Signal Process Lett 2014;21:1389.
+    """
+    parts = [_placements(y, scores) for scores in (first, second)]
+    of_positives, of_negatives = (np.array([part[kind] for part in parts]) for kind in (0, 1))
+    value = float(of_positives[0].mean() - of_positives[1].mean())
+    covariance = np.cov(of_positives) / of_positives.shape[1] + np.cov(of_negatives) / of_negatives.shape[1]
+    variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
+    if variance <= 1e-15:
+        return _without_spread(value)
+    error = float(np.sqrt(variance))
+    reach = float(norm.ppf(0.975)) * error
+    return Difference(value, value - reach, value + reach, float(2 * norm.sf(abs(value) / error)))
+
+
+def _placements(y: NDArray[np.int64], scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """For each positive, the share of negatives below it; for each negative, the share of positives above it."""
+    positive, negative = scores[y == 1], scores[y == 0]
+    among_all = rankdata(np.concatenate([positive, negative]))
+    of_positives = (among_all[: len(positive)] - rankdata(positive)) / len(negative)
+    of_negatives = 1 - (among_all[len(positive) :] - rankdata(negative)) / len(positive)
+    return of_positives, of_negatives
+
+
+def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
+    """P-values adjusted for the number of methods in a table (Holm, Scand J Statist 1979;6:65); NaN stays, and does not count."""
+    p = np.asarray(p_values, float)
+    known = ~np.isnan(p)
+    if known.any():
+        p[known] = multipletests(p[known], method="holm")[1]
+    return p
+
+
+def t_interval(values: NDArray[np.float64]) -> tuple[float, float]:
+    """95 % confidence interval of a mean over rounds, taken as independent, which they are not quite."""
+    known = values[~np.isnan(values)]
+    reach = float(t.ppf(0.975, len(known) - 1)) * np.std(known, ddof=1) / np.sqrt(len(known)) if len(known) > 1 else np.nan
+    return float(known.mean() - reach), float(known.mean() + reach)
