@@ -1,8 +1,8 @@
-"""Is one method better than another? [METHOD section 9]
+"""Whether one method is better than another [METHOD section 9].
 
 Over rounds: the paper's paired t-test, which takes rounds as independent although their training parts overlap, and the corrected
-test of Nadeau and Bengio. Over patients: a bootstrap that keeps a patient's scans together; where rows are independent (one a patient),
-the test of DeLong.
+test of Nadeau and Bengio. Over patients: a bootstrap that keeps a patient's scans together; where rows are independent (one a
+patient), the test of DeLong.
 """
 
 from __future__ import annotations
@@ -57,13 +57,24 @@ def corrected_t(first: NDArray[np.float64], second: NDArray[np.float64], test_sh
     ----------
     Nadeau and Bengio, Machine Learning 2003;52:239, the corrected resampled t-test.
     """
-    differences = first - second
-    value, rounds = float(np.mean(differences)), len(differences)
-    if np.ptp(differences) == 0:
+    value, rounds = float(np.mean(first - second)), len(first)
+    if np.ptp(first - second) == 0:
         return _without_spread(value)
-    error = float(np.sqrt((1 / rounds + test_share) * np.var(differences, ddof=1)))
-    reach = float(t.ppf(0.975, rounds - 1)) * error
-    return Difference(value, value - reach, value + reach, float(2 * t.sf(abs(value) / error, rounds - 1)))
+    error = _corrected_error(first - second, test_share)
+    return Difference(value, *corrected_interval(first - second, test_share), float(2 * t.sf(abs(value) / error, rounds - 1)))
+
+
+def corrected_interval(values: NDArray[np.float64], test_share: float) -> tuple[float, float]:
+    """95 % confidence interval of a mean over rounds, with the variance of `corrected_t`."""
+    known = values[~np.isnan(values)]
+    if len(known) < 2:
+        return np.nan, np.nan
+    reach = float(t.ppf(0.975, len(known) - 1)) * _corrected_error(known, test_share)
+    return float(known.mean() - reach), float(known.mean() + reach)
+
+
+def _corrected_error(values: NDArray[np.float64], test_share: float) -> float:
+    return float(np.sqrt((1 / len(values) + test_share) * np.var(values, ddof=1)))
 
 
 def _without_spread(value: float) -> Difference:
@@ -144,10 +155,3 @@ def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
     if known.any():
         p[known] = multipletests(p[known], method="holm")[1]
     return p
-
-
-def t_interval(values: NDArray[np.float64]) -> tuple[float, float]:
-    """95 % confidence interval of a mean over rounds, taken as independent, which they are not quite."""
-    known = values[~np.isnan(values)]
-    reach = float(t.ppf(0.975, len(known) - 1)) * np.std(known, ddof=1) / np.sqrt(len(known)) if len(known) > 1 else np.nan
-    return float(known.mean() - reach), float(known.mean() + reach)

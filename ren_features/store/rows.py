@@ -31,10 +31,9 @@ def insert(connection: Connection, table: str, rows: Sequence[Row], *, or_what: 
 def insert_frame(connection: Connection, table: str, frame: pl.DataFrame) -> None:
     """Insert a frame, by the names of its columns: for tables of many thousand rows."""
     connection.register("inserted_frame", frame.to_arrow())
-    try:
-        connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM inserted_frame")
-    finally:
-        connection.unregister("inserted_frame")
+    connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM inserted_frame")
+    # Not after an error: the transaction takes no more statements, and its own message would be lost.
+    connection.unregister("inserted_frame")
 
 
 def delete(connection: Connection, key: Row, *tables: str) -> None:

@@ -6,7 +6,7 @@ from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
 from analysis.bootstrap import interval, patient_counts, weighted_auc
-from analysis.comparison import cluster_bootstrap, corrected_t, delong, holm, paired_t, t_interval
+from analysis.comparison import cluster_bootstrap, corrected_interval, corrected_t, delong, holm, paired_t
 
 
 def scores_of(rng, y, strength=1.0, levels=None):
@@ -95,7 +95,9 @@ def test_holm_by_hand():
 
 
 def test_the_interval_of_a_mean():
-    assert t_interval(np.array([1.0, 2.0, 3.0, np.nan])) == pytest.approx((2 - 4.302653 / np.sqrt(3), 2 + 4.302653 / np.sqrt(3)))
+    plain = corrected_interval(np.array([1.0, 2.0, 3.0, np.nan]), 0.0)
+    assert plain == pytest.approx((2 - 4.302653 / np.sqrt(3), 2 + 4.302653 / np.sqrt(3)))
+    assert np.isnan(corrected_interval(np.array([1.0]), 0.0)).all()
     assert interval(np.array([*np.arange(101.0), np.nan])) == pytest.approx((2.5, 97.5))
 
 

@@ -1,0 +1,116 @@
+"""Fig. 4: what each family of features tells by itself, and what is lost without it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+import data_catalog
+from analysis.comparison import corrected_interval
+from analysis.figure import TWO_COLUMNS, Drawing, new_figure, style
+from analysis.stored_results import Setting, provenance, regions, results
+from ren_models.ablation import ALL, CONTROL_SEED, families
+
+EXPERIMENT = "ablation"
+
+SHUFFLED = "all, labels shuffled"
+
+TITLES = {"shape": "Shape", "firstorder": "First order", ALL: "All", SHUFFLED: "All, labels\nshuffled"}
+"""Of rows whose name is no acronym."""
+
+CAPTION = (
+    "Families of radiomics features. Left: AUC of experts that read one family alone, mean over {rounds} rounds of test scans; "
+    "all features, and all with labels shuffled between patients, as controls. Right: AUC of all features minus AUC without the "
+    "family; above 0 the family is missed. Small: 95 % intervals of the means, with the variance that Nadeau and Bengio correct for "
+    "overlapping training parts (of AUCs, cut at 0 and 1). {paper}{provenance}"
+)
+
+PAPER = "The paper gives, of another cohort, {quoted} [REN, arXiv 2510.04923, Fig. 4]. "
+
+
+def ablation_auc(setting: Setting) -> pl.DataFrame:
+    """AUC of each family alone, and the drop without it.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row for each kind (`alone`, `drop`), family and region: `value`, the mean over rounds, `sd`, and the corrected 95 %
+        interval from `low` to `high`.
+    """
+    values = results(setting, EXPERIMENT, "auc_test")
+    rows = [row for name in regions(setting) for row in _of_region(values.filter(region=name), name, setting.test_share)]
+    return pl.DataFrame(rows)
+
+
+def _of_region(values: pl.DataFrame, region: str, test_share: float) -> Iterator[dict[str, Any]]:
+    by_method = {key: rows["value"].to_numpy().astype(float) for key, rows in values.group_by("method", "permutation")}
+    for family in families():
+        if (f"only_{family}", 0) in by_method:
+            alone, without = by_method[f"only_{family}", 0], by_method[f"without_{family}", 0]
+            yield _row("alone", family, region, alone, test_share)
+            yield _row("drop", family, region, by_method[ALL, 0] - without, test_share)
+    for name, permutation in ((ALL, 0), (SHUFFLED, CONTROL_SEED)):
+        if (ALL, permutation) in by_method:
+            yield _row("alone", name, region, by_method[ALL, permutation], test_share)
+
+
+def _row(kind: str, family: str, region: str, values: NDArray[np.float64], test_share: float) -> dict[str, Any]:
+    low, high = corrected_interval(values, test_share)
+    if kind == "alone":
+        low, high = max(low, 0.0), min(high, 1.0)
+    spread = {"value": float(np.nanmean(values)), "sd": float(np.nanstd(values, ddof=1)), "low": low, "high": high}
+    return {"kind": kind, "family": family, "region": region} | spread
+
+
+def draw_ablation(setting: Setting) -> Drawing:
+    """Fig. 4, as two heat maps with values."""
+    data = ablation_auc(setting)
+    places = [name for name in regions(setting) if name in data["region"].to_list()]
+    with style():
+        figure = new_figure(TWO_COLUMNS, 3.5)
+        left, right = figure.subplots(1, 2)
+        alone, drop = data.filter(kind="alone"), data.filter(kind="drop")
+        largest = float(np.abs(drop["value"].to_numpy()).max())
+        _draw_map(left, alone, places, "AUC of one family alone", {"cmap": "cividis", "vmin": 0.4, "vmax": 1.0})
+        _draw_map(right, drop, places, "AUC lost without it", {"cmap": "PuOr_r", "vmin": -largest, "vmax": largest})
+    quoted = " and ".join(
+        f"{row['value']} for {str(row['quantity']).removeprefix('AUC of ').removesuffix(' features alone')} alone in {row['region']}"
+        for row in data_catalog.paper_table("figures")
+        if row["figure"] == 4
+    )
+    caption = CAPTION.format(
+        rounds=len(setting.split.rounds),
+        paper=PAPER.format(quoted=quoted),
+        provenance=provenance(setting, EXPERIMENT),
+    )
+    return Drawing(figure, data, caption)
+
+
+def _draw_map(axes: Axes, data: pl.DataFrame, places: list[str], title: str, colours: dict[str, Any]) -> None:
+    names = list(dict.fromkeys(data["family"].to_list()))
+    grid = np.full((len(names), len(places)), np.nan)
+    cells = {(names.index(row["family"]), places.index(row["region"])): row for row in data.iter_rows(named=True)}
+    for place, row in cells.items():
+        grid[place] = row["value"]
+    image = axes.imshow(grid, aspect="auto", **colours)
+    for (y, x), row in cells.items():
+        red, green, blue, _ = image.cmap(image.norm(row["value"]))
+        ink = "white" if 0.3 * red + 0.59 * green + 0.11 * blue < 0.5 else "black"
+        axes.text(x, y - 0.16, number(row["value"]), ha="center", va="center", fontsize=7, color=ink)
+        limits = f"{number(row['low'])} to {number(row['high'])}".replace("0.", ".")
+        axes.text(x, y + 0.25, limits, ha="center", va="center", fontsize=4.8, color=ink)
+    axes.set_xticks(range(len(places)), places)
+    axes.set_yticks(range(len(names)), [TITLES.get(name, name.upper()) for name in names])
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_title(title)
+
+
+def number(value: float) -> str:
+    """Two decimals, with a minus sign where it is below 0 when rounded."""
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")

@@ -1,0 +1,190 @@
+"""SHAP: which features move an expert's prediction, of patients that it has not seen.
+
+TreeSHAP (Lundberg et al., Nat Mach Intell 2020;2:56) gives each feature its share of the log odds of a scan, exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+import shap
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+import data_catalog
+from analysis.figure import COLOURS, TWO_COLUMNS, Drawing, new_figure, style
+from analysis.stored_results import Setting, provenance, regions
+from ren_features.errors import StoreError
+from ren_models.experts import RadiomicsExpert
+from ren_models.parts import Part, read_parts
+
+EXPERIMENT = "radiomics"
+TOP = 8
+SUMMARY_TOP = 15
+
+CAPTION = (
+    "Features that move the experts most: mean |SHAP|, in log odds, over the test scans of all {rounds} rounds, so that each scan is explained "
+    "by an expert that has not seen its patient. Colour: whether high values speak for or against class 1 (sign of the rank correlation "
+    "of value and SHAP). Stability: mean rank correlation of mean |SHAP| of all features between rounds. {provenance}"
+)
+
+SUMMARY_CAPTION = (
+    "{region}: SHAP values of the {top} features that move the expert most; a point for each test scan, by an expert that has not seen its patient. "
+    "Right of 0 speaks for class 1. Colour: value of the feature, from low to high, among the scans. {provenance}"
+)
+
+
+class Attribution(NamedTuple):
+    """SHAP of a region's test scans.
+
+    Attributes
+    ----------
+    values, features : ndarray of float, shape (scan, feature)
+        In log odds; and the features they are of, missing values replaced.
+    rounds : ndarray of int, shape (scan,)
+    names : tuple of str
+    """
+
+    values: NDArray[np.float64]
+    features: NDArray[np.float64]
+    rounds: NDArray[np.int64]
+    names: tuple[str, ...]
+
+    @property
+    def importance(self) -> NDArray[np.float64]:
+        """Mean |SHAP|, shape (feature,)."""
+        return np.asarray(np.abs(self.values).mean(0))
+
+    @property
+    def sign(self) -> NDArray[np.float64]:
+        """1 where high values speak for class 1, -1 where they speak against it, 0 where neither."""
+        return np.array([_sign(self.features[:, place], self.values[:, place]) for place in range(len(self.names))])
+
+    @property
+    def stability(self) -> float:
+        """Mean Spearman correlation of mean |SHAP| between each two rounds; NaN of one round."""
+        by_round = [np.abs(self.values[self.rounds == each]).mean(0) for each in np.unique(self.rounds)]
+        if len(by_round) < 2:
+            return np.nan
+        ranks = np.atleast_2d(spearmanr(np.array(by_round), axis=1).statistic)
+        pairs = ranks[np.triu_indices(len(by_round), 1)] if ranks.size > 1 else ranks.ravel()
+        return float(np.nanmean(pairs))
+
+
+def _sign(feature: NDArray[np.float64], values: NDArray[np.float64]) -> float:
+    if np.ptp(feature) == 0 or np.ptp(values) == 0:
+        return 0.0
+    return float(np.sign(spearmanr(feature, values).statistic))
+
+
+def attribute(setting: Setting, region: str) -> Attribution:
+    """SHAP of the test scans of every round, by the stored expert of that round.
+
+    Raises
+    ------
+    StoreError
+        When the store has no expert of the region, or the task has more than two classes.
+    """
+    found = setting.store.sql(
+        """SELECT round, checkpoint, spec_id FROM models
+        WHERE task = ? AND split_id = ? AND experiment = ? AND region = ? AND checkpoint IS NOT NULL ORDER BY round""",
+        [*setting.key, EXPERIMENT, region],
+    )
+    if found.is_empty():
+        raise StoreError(
+            f"store {setting.store.path}: expected radiomics experts of {region}, found none; `ren-models radiomics` fits them"
+        )
+    matrix = setting.store.matrix(region=region, task=setting.task, spec_id=found["spec_id"][0])
+    rounds = {each.index: each for each in setting.split.rounds}
+    parts = []
+    for number, checkpoint, _ in found.iter_rows():
+        expert = RadiomicsExpert.load(setting.store.path.parent / checkpoint)
+        parts.append((number, *_explain(expert, read_parts(matrix, rounds[number]).test.only("test", "an explanation"))))
+    numbers = np.concatenate([np.full(len(values), number) for number, values, _ in parts])
+    return Attribution(
+        np.vstack([part[1] for part in parts]), np.vstack([part[2] for part in parts]), numbers, matrix.feature_names
+    )
+
+
+def _explain(expert: RadiomicsExpert, test: Part) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    if len(expert.classes_) > 2:
+        raise StoreError(f"expected two classes for SHAP, got {len(expert.classes_)}")
+    features = expert.impute(test.X)
+    return np.asarray(shap.TreeExplainer(expert.model_).shap_values(features), np.float64), features
+
+
+def draw_attribution(setting: Setting) -> Iterator[tuple[str, Drawing]]:
+    """Names and drawings: `shap` with the top features of every region, and `shap_<region>` with its summary plot."""
+    there = setting.store.sql(
+        "SELECT DISTINCT region FROM models WHERE task = ? AND split_id = ? AND experiment = ? AND checkpoint IS NOT NULL",
+        [*setting.key, EXPERIMENT],
+    )["region"].to_list()
+    every = {name: attribute(setting, name) for name in regions(setting) if name in there}
+    if not every:
+        raise StoreError(f"store {setting.store.path}: expected radiomics experts, found none; `ren-models radiomics` fits them")
+    tail = provenance(setting, EXPERIMENT)
+    yield "shap", _draw_overview(every, CAPTION.format(rounds=len(setting.split.rounds), provenance=tail))
+    for name, found in every.items():
+        yield f"shap_{name}", _draw_summary(found, SUMMARY_CAPTION.format(region=name, top=SUMMARY_TOP, provenance=tail))
+
+
+def _draw_overview(every: dict[str, Attribution], caption: str) -> Drawing:
+    with style():
+        figure = new_figure(TWO_COLUMNS, 1.45 * ((len(every) + 1) // 2) + 0.4)
+        panels = figure.subplots((len(every) + 1) // 2, 2).ravel()
+        for axes, (name, found) in zip(panels, every.items(), strict=False):
+            _draw_top(axes, found, f"{name} (stability {found.stability:.2f})")
+        for axes in panels[len(every) :]:
+            axes.set_visible(False)
+        for colour, text in ((COLOURS[1], "high values speak for class 1"), (COLOURS[0], "high values speak against it")):
+            panels[0].barh([0], [0], color=colour, label=text)
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return Drawing(figure, pl.concat(_table(name, found) for name, found in every.items()), caption)
+
+
+def _table(region: str, found: Attribution) -> pl.DataFrame:
+    frame = pl.DataFrame({"feature": found.names, "mean_abs_shap": found.importance, "sign": found.sign.astype(int)})
+    known = frame.with_columns(region=pl.lit(region), stability=pl.lit(found.stability))
+    return known.sort("mean_abs_shap", "feature", descending=[True, False]).with_row_index("rank", offset=1)
+
+
+def _top(found: Attribution, count: int) -> NDArray[np.int64]:
+    return np.asarray(np.argsort(-found.importance, kind="stable")[:count])
+
+
+def _draw_top(axes: Axes, found: Attribution, title: str) -> None:
+    top = _top(found, TOP)[::-1]
+    colours = [COLOURS[1] if found.sign[place] > 0 else COLOURS[0] if found.sign[place] < 0 else "0.6" for place in top]
+    axes.barh(range(len(top)), found.importance[top], color=colours)
+    axes.set_yticks(range(len(top)), [_title(found.names[place]) for place in top], fontsize=5.5)
+    axes.set_title(title)
+    axes.set_xlabel("mean |SHAP| (log odds)")
+
+
+def _draw_summary(found: Attribution, caption: str) -> Drawing:
+    top = _top(found, SUMMARY_TOP)[::-1]
+    rng = np.random.default_rng(0)
+    with style():
+        figure = new_figure(TWO_COLUMNS * 0.7, 0.24 * len(top) + 0.8)
+        axes = figure.subplots()
+        for row, place in enumerate(top):
+            values, feature = found.values[:, place], found.features[:, place]
+            ranks = (np.argsort(np.argsort(feature, kind="stable"), kind="stable")) / max(len(feature) - 1, 1)
+            jitter = rng.uniform(-0.3, 0.3, len(values))
+            points = axes.scatter(values, row + jitter, c=ranks, cmap="cividis", s=5, lw=0, alpha=0.8, vmin=0, vmax=1)
+        axes.axvline(0, color="0.5", lw=0.8)
+        axes.set_yticks(range(len(top)), [_title(found.names[place]) for place in top], fontsize=6)
+        axes.set_xlabel("SHAP (log odds of class 1)")
+        bar = figure.colorbar(points, ax=axes, ticks=[0, 1], aspect=40)
+        bar.ax.set_yticklabels(["low", "high"])
+        bar.set_label("value of the feature", labelpad=-8)
+    data = pl.DataFrame(found.values, [found.names[place] for place in range(len(found.names))]).with_columns(round=found.rounds)
+    return Drawing(figure, data, caption)
+
+
+def _title(name: str) -> str:
+    return data_catalog.features()[name].title

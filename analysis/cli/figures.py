@@ -1,0 +1,120 @@
+"""The commands; each reads the store, draws, and says what it wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ren_features.command_line import Jobs, Store
+from ren_models.cli.options import SplitId, Task
+
+if TYPE_CHECKING:
+    from analysis.figure import Drawing
+
+Folder = Annotated[Path, typer.Option("-o", "--output", help="Folder for the files.", show_default=False)]
+
+
+def fig3(store: Store, task: Task, output: Folder, split_id: SplitId = None) -> None:
+    """Draw AUCs of regional experts, by region and architecture.
+
+    Example: ren-analysis fig3 --store ren.duckdb --task has_ILD -o figures
+    """
+    from analysis.regional import draw_regional
+    from analysis.stored_results import read_setting
+    from ren_features import FeatureStore
+
+    with FeatureStore(store) as opened:
+        drawing = draw_regional(read_setting(opened, task, split_id))
+    _save(drawing, output, "fig3")
+
+
+def fig4(store: Store, task: Task, output: Folder, split_id: SplitId = None, jobs: Jobs = None) -> None:
+    """Draw what families of features tell; fits that the store lacks are made and stored first.
+
+    Example: ren-analysis fig4 --store ren.duckdb --task has_ILD -o figures
+    """
+    from analysis.ablation import draw_ablation
+    from analysis.stored_results import read_setting
+    from ren_features import FeatureStore
+
+    _fit_ablation(store, task, split_id, jobs)
+    with FeatureStore(store) as opened:
+        drawing = draw_ablation(read_setting(opened, task, split_id))
+    _save(drawing, output, "fig4")
+
+
+def tsne(
+    store: Store,
+    task: Task,
+    output: Folder,
+    shape: Annotated[bool, typer.Option(help="Whether features of shape take part.")] = True,  # noqa: FBT002 - a flag
+    round_index: Annotated[int, typer.Option("--round", help="Round whose training patients standardise the features.")] = 0,
+    split_id: SplitId = None,
+) -> None:
+    """Draw scans in the plane by t-SNE, with a number that says whether classes are apart.
+
+    Example: ren-analysis tsne --store ren.duckdb --task has_ILD -o figures --no-shape
+    """
+    from analysis.projection import draw_projection
+    from analysis.stored_results import read_setting
+    from ren_features import FeatureStore
+
+    with FeatureStore(store) as opened:
+        drawing = draw_projection(read_setting(opened, task, split_id), shape=shape, round_index=round_index)
+    _save(drawing, output, "tsne" if shape else "tsne_without_shape")
+
+
+def shap(store: Store, task: Task, output: Folder, split_id: SplitId = None) -> None:
+    """Draw which features move the experts, by TreeSHAP of test scans.
+
+    Example: ren-analysis shap --store ren.duckdb --task has_ILD -o figures
+    """
+    from analysis.attribution import draw_attribution
+    from analysis.stored_results import read_setting
+    from ren_features import FeatureStore
+
+    with FeatureStore(store) as opened:
+        for name, drawing in draw_attribution(read_setting(opened, task, split_id)):
+            _save(drawing, output, name)
+
+
+def comparison(
+    store: Store,
+    task: Task,
+    output: Folder,
+    baseline: Annotated[str, typer.Option(help="Method that the others are compared with.")] = "radiomics_all_regions",
+    split_id: SplitId = None,
+) -> None:
+    """Compare every expert with one of them: paired and corrected t-tests, bootstrap of patients, DeLong, Holm.
+
+    Example: ren-analysis comparison --store ren.duckdb --task has_ILD -o figures --baseline "radiomics LLL"
+    """
+    from analysis.stored_results import read_setting
+    from analysis.tables import draw_comparison
+    from ren_features import FeatureStore
+
+    with FeatureStore(store) as opened:
+        drawing = draw_comparison(read_setting(opened, task, split_id), baseline)
+    _save(drawing, output, "comparison")
+
+
+def _fit_ablation(store: Path, task: str, split_id: str | None, jobs: int | None) -> None:
+    from ren_features import FeatureStore
+    from ren_features.cores import available_cores
+    from ren_features.progress import counter
+    from ren_models.ablation import plan_ablation
+    from ren_models.experiment import is_stored, run_experiment
+
+    with FeatureStore(store) as opened:
+        experiment, fits = plan_ablation(opened, task, split_id=split_id)
+        if is_stored(opened, experiment, fits):
+            return
+    with FeatureStore(store, read_only=False) as opened, counter(len(fits), "fits") as tell:
+        run_experiment(opened, experiment, fits, jobs=jobs or available_cores(), listener=tell)
+
+
+def _save(drawing: Drawing, folder: Path, name: str) -> None:
+    paths = drawing.save(folder, name)
+    typer.echo(f"{', '.join(path.name for path in paths)} in {folder}")

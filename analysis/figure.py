@@ -1,0 +1,100 @@
+"""How figures look, and the four files of each: PNG, SVG, the CSV behind it, and its caption."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import polars as pl
+from matplotlib.figure import Figure
+
+from ren_features.draft import draft_of
+from ren_features.errors import StoreError
+
+ONE_COLUMN, TWO_COLUMNS = 3.5, 7.16
+"""Widths in inches, of IEEE journals."""
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Distinct for colour-blind readers (Okabe and Ito 2008)."""
+
+STYLE: dict[str, Any] = {
+    "font.size": 7,
+    "font.family": "DejaVu Sans",
+    "axes.titlesize": 8,
+    "axes.labelsize": 7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "lines.linewidth": 1.0,
+    "svg.fonttype": "none",
+    # The same numbers give the same file.
+    "svg.hashsalt": "ren",
+}
+
+DPI = 300
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure with what it shows.
+
+    Attributes
+    ----------
+    figure : Figure
+    data : polars.DataFrame
+        Every number in it.
+    caption : str
+        What it shows, and how to read it.
+    """
+
+    figure: Figure
+    data: pl.DataFrame
+    caption: str
+
+    def save(self, folder: Path, name: str) -> list[Path]:
+        """Write `<name>.png`, `.svg`, `.csv` and `.txt`; returns their paths.
+
+        Raises
+        ------
+        StoreError
+            When the folder cannot be written.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return list(self._write(folder, name))
+        except OSError as error:
+            raise StoreError(f"figure {name}: expected a folder that can be written, got {error}") from error
+
+    def _write(self, folder: Path, name: str) -> Iterator[Path]:
+        for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
+            with draft_of(folder / f"{name}.{kind}") as draft, style():
+                self.figure.savefig(draft, format=kind, dpi=DPI, metadata=metadata)
+            yield folder / f"{name}.{kind}"
+        with draft_of(folder / f"{name}.csv") as draft:
+            self.data.write_csv(draft)
+        yield folder / f"{name}.csv"
+        with draft_of(folder / f"{name}.txt") as draft:
+            draft.write_text(self.caption + "\n", encoding="utf-8")
+        yield folder / f"{name}.txt"
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Matplotlib's settings for drawing and saving; what a notebook has set is put back."""
+    with mpl.rc_context(STYLE):
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure that is in no list of pyplot, so that nothing has to be closed; inches."""
+    return Figure(figsize=(width, height), layout="constrained")

@@ -1,0 +1,223 @@
+"""t-SNE of scans, with a number that says whether classes are apart at all.
+
+van der Maaten and Hinton, J Mach Learn Res 2008;9:2579. Clusters of t-SNE also appear in noise: the mean silhouette (Rousseeuw 1987)
+of the classes in the picture comes with a p-value from labels shuffled between patients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
+from sklearn.impute import SimpleImputer
+from sklearn.manifold import TSNE
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import data_catalog
+from analysis.figure import COLOURS, TWO_COLUMNS, Drawing, new_figure, style
+from analysis.stored_results import Setting, provenance, regions
+from ren_features.errors import SplitError
+from ren_features.store import Matrix
+from ren_models.parts import read_parts
+
+SEED = 42
+PERPLEXITY = 30.0
+PERMUTATIONS = 999
+ALL_REGIONS = "All regions"
+
+CAPTION = (
+    "t-SNE (perplexity {perplexity:g}, seed {seed}) of radiomics vectors{shape}, a point for each scan{whole}. Features are "
+    "standardised with mean and standard deviation of the training patients of round {round}. s: mean silhouette of the classes in "
+    "the picture, from -1 to 1, 0 where they are mixed; p: share of {permutations} shuffles of labels between patients that reach it. "
+    "Distances between far groups mean nothing. {provenance}"
+)
+
+
+class Silhouette(NamedTuple):
+    """Mean silhouette of classes, and its p-value."""
+
+    value: float
+    p: float
+
+
+def standardised(matrix: Matrix, setting: Setting, round_index: int) -> NDArray[np.float64]:
+    """Features with the medians, means and standard deviations of train, shape (scan, feature).
+
+    Raises
+    ------
+    SplitError
+        When the split has no such round.
+    """
+    chosen = [each for each in setting.split.rounds if each.index == round_index]
+    if not chosen:
+        raise SplitError(
+            f"split {setting.split.split_id}: expected a round up to {len(setting.split.rounds) - 1}, got {round_index}"
+        )
+    scaler = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
+    train = read_parts(matrix, chosen[0]).train.only("train", "a scaler's fit")
+    return np.asarray(scaler.fit(train.X).transform(matrix.X))
+
+
+def project(vectors: NDArray[np.float64], *, perplexity: float = PERPLEXITY, seed: int = SEED) -> NDArray[np.float64]:
+    """Places in the plane, shape (scan, 2); of few scans the perplexity is a third of their number."""
+    perplexity = min(perplexity, (len(vectors) - 1) / 3)
+    # One thread: with more, sums come in another order, and the picture is another one.
+    return np.asarray(TSNE(perplexity=perplexity, random_state=seed, init="pca", n_jobs=1).fit_transform(vectors), np.float64)
+
+
+def silhouette(
+    points: NDArray[np.float64],
+    y: NDArray[np.int64],
+    patients: NDArray[np.str_],
+    *,
+    permutations: int = PERMUTATIONS,
+    seed: int = SEED,
+) -> Silhouette:
+    """Mean silhouette of classes, against labels shuffled between patients.
+
+    Parameters
+    ----------
+    points : ndarray of float, shape (scan, 2)
+    y : ndarray of int, shape (scan,)
+    patients : ndarray of str, shape (scan,)
+        Scans of a patient lie together whatever the label: they are shuffled together.
+    permutations, seed : int
+    """
+    distances, rng = cdist(points, points), np.random.default_rng(seed)
+    names, first, place = np.unique(patients, return_index=True, return_inverse=True)
+    value = _mean_silhouette(distances, y)
+    # A patient's scans differ from the first one's label where a task changes with time.
+    shift = y - y[first][place]
+    shuffled = [
+        _mean_silhouette(distances, (rng.permutation(y[first])[place] + shift) % (y.max() + 1)) for _ in range(permutations)
+    ]
+    reached = np.sum(np.array(shuffled) >= value - 1e-12)
+    return Silhouette(value, float((reached + 1) / (permutations + 1)))
+
+
+def _mean_silhouette(distances: NDArray[np.float64], y: NDArray[np.int64]) -> float:
+    """Mean over points of (b - a) / max(a, b): a is the mean distance to the own class, b to the nearest other one."""
+    members = (y[:, None] == np.unique(y)).astype(float)
+    if members.shape[1] < 2:
+        return 0.0
+    sums, sizes = distances @ members, members.sum(0)
+    own = members.astype(bool)
+    alone = sizes[own.argmax(1)] == 1
+    inner = sums[own] / np.maximum(sizes[own.argmax(1)] - 1, 1)
+    outer = np.where(own, np.inf, sums / sizes).min(1)
+    scores = np.where(alone, 0.0, (outer - inner) / np.maximum(np.maximum(inner, outer), 1e-300))
+    return float(scores.mean())
+
+
+def without_shape(matrix: Matrix) -> Matrix:
+    """The matrix without features of shape, which tell lobes apart and hardly classes."""
+    features = data_catalog.features()
+    kept = [place for place, name in enumerate(matrix.feature_names) if features[name].family != "shape"]
+    return matrix._replace(X=matrix.X[:, kept], feature_names=tuple(matrix.feature_names[place] for place in kept))
+
+
+def draw_projection(setting: Setting, *, shape: bool = True, round_index: int = 0, permutations: int = PERMUTATIONS) -> Drawing:
+    """A panel for each region, coloured by label, and one of all regions, coloured by region.
+
+    Parameters
+    ----------
+    setting : Setting
+    shape : bool
+        Whether features of shape take part.
+    round_index : int
+        Round whose training patients give the statistics for standardising.
+    permutations : int
+    """
+    matrices = {name: setting.store.matrix(region=name, task=setting.task) for name in _measured(setting)}
+    chosen = {name: matrix if shape else without_shape(matrix) for name, matrix in matrices.items()}
+    vectors = {name: standardised(matrix, setting, round_index) for name, matrix in chosen.items()}
+    points = {name: project(each) for name, each in vectors.items()}
+    together = project(np.vstack(_shared(chosen, vectors)))
+    tests = {
+        name: silhouette(points[name], matrix.y, matrix.patient_ids, permutations=permutations) for name, matrix in chosen.items()
+    }
+    with style():
+        figure = new_figure(TWO_COLUMNS, 4.0)
+        panels = figure.subplots(2, (len(points) + 2) // 2).ravel()
+        for axes, (name, at) in zip(panels, points.items(), strict=False):
+            _draw_classes(axes, at, chosen[name].y, f"{name}\ns = {tests[name].value:.2f}, p = {tests[name].p:.3f}")
+        _draw_regions(panels[len(points)], together, [name for name, each in chosen.items() for _ in each.y])
+        for axes in panels[len(points) + 1 :]:
+            axes.set_visible(False)
+        handles, names = panels[0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", ncols=len(names), title=f"label {setting.task}")
+    caption = CAPTION.format(
+        perplexity=PERPLEXITY,
+        seed=SEED,
+        shape="" if shape else " without features of shape",
+        whole="; last, of all regions together, coloured by region",
+        round=round_index,
+        permutations=permutations,
+        provenance=provenance(setting),
+    )
+    return Drawing(figure, _table(chosen, points, together, tests), caption)
+
+
+def _measured(setting: Setting) -> list[str]:
+    there = set(setting.store.sql("SELECT DISTINCT region FROM radiomics WHERE spec_id IN (FROM latest_spec)")["region"])
+    return [name for name in regions(setting) if name in there]
+
+
+def _shared(matrices: dict[str, Matrix], vectors: dict[str, NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+    """Vectors of all regions with the features that all of them have."""
+    names = sorted(set.intersection(*(set(matrix.feature_names) for matrix in matrices.values())))
+    return [vectors[region][:, [matrix.feature_names.index(name) for name in names]] for region, matrix in matrices.items()]
+
+
+def _table(
+    matrices: dict[str, Matrix],
+    points: dict[str, NDArray[np.float64]],
+    together: NDArray[np.float64],
+    tests: dict[str, Silhouette],
+) -> pl.DataFrame:
+    own = np.vstack(list(points.values()))
+    return pl.DataFrame(
+        {
+            "region": [name for name, matrix in matrices.items() for _ in matrix.y],
+            "scan_id": np.concatenate([matrix.scan_ids for matrix in matrices.values()]),
+            "patient_id": np.concatenate([matrix.patient_ids for matrix in matrices.values()]),
+            "label": np.concatenate([matrix.y for matrix in matrices.values()]),
+            "x": own[:, 0],
+            "y": own[:, 1],
+            "x_all_regions": together[:, 0],
+            "y_all_regions": together[:, 1],
+            "silhouette": [tests[name].value for name, matrix in matrices.items() for _ in matrix.y],
+            "p": [tests[name].p for name, matrix in matrices.items() for _ in matrix.y],
+        }
+    )
+
+
+def _draw_classes(axes: Axes, points: NDArray[np.float64], y: NDArray[np.int64], title: str) -> None:
+    for number, label in enumerate(np.unique(y)):
+        # Forms beside colours, for a print in gray.
+        axes.scatter(
+            *points[y == label].T, s=7, color=COLOURS[number], marker="o^sDv"[number % 5], lw=0, alpha=0.7, label=str(label)
+        )
+    _finish(axes, title)
+
+
+def _draw_regions(axes: Axes, points: NDArray[np.float64], names: Sequence[str]) -> None:
+    every = np.array(names)
+    for number, name in enumerate(dict.fromkeys(names)):
+        own = points[every == name]
+        axes.scatter(*own.T, s=3, color=COLOURS[number % len(COLOURS)], lw=0, alpha=0.6)
+        axes.annotate(name, np.median(own, axis=0), ha="center", va="center", fontsize=6, weight="bold")
+    _finish(axes, ALL_REGIONS)
+
+
+def _finish(axes: Axes, title: str) -> None:
+    axes.set_title(title, fontsize=7)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(True)

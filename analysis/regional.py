@@ -1,0 +1,136 @@
+"""Fig. 3: how well each region's expert finds the disease, by architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+
+import data_catalog
+from analysis.bootstrap import RESAMPLES, interval, patient_counts, weighted_auc
+from analysis.comparison import corrected_interval
+from analysis.figure import COLOURS, TWO_COLUMNS, Drawing, new_figure, style
+from analysis.stored_results import Setting, expert_experiments, pooled, provenance, regions, results, test_rows
+
+WHOLE_SETS = {"_lobe_mean": "lobe\nmean", "_all_regions": "all\nregions"}
+"""Endings of the names of experts on several regions, and what stands under them."""
+
+CAPTION = (
+    "AUC by region and architecture. Circles and thin lines: mean and standard deviation over {rounds} rounds, of test scans "
+    "(lines end at 1). Thick lines with a mark: AUC of all test scans together, and its 95 % interval, resampling patients "
+    "({resamples} times). Dashed: chance. {paper}{provenance}"
+)
+
+PAPER = "Right: what the paper gives of its own cohort, which is another one: AUCs of lower-lobe experts [REN, arXiv 2510.04923, text]. "
+
+
+def regional_auc(setting: Setting) -> pl.DataFrame:
+    """AUCs of every expert, by region.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row for each architecture and region: mean, SD and corrected 95 % interval over rounds; mean of patients; AUC of the
+        pooled test scans with the interval of resampled patients.
+    """
+    rows = [row for experiment in expert_experiments(setting) for row in _of_experiment(setting, experiment)]
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _of_experiment(setting: Setting, experiment: str) -> Iterator[dict[str, Any]]:
+    values = {metric: results(setting, experiment, metric) for metric in ("auc_test", "auc_test_patient")}
+    rows = test_rows(setting, experiment)
+    order = {name: place for place, name in enumerate(regions(setting))}
+    found = values["auc_test"].select("method", "region").unique().rows()
+    for method, region in sorted(found, key=lambda each: (order.get(each[1], len(order)), each[0])):
+        architecture, place = place_of(method, region)
+        of_method = pl.col("method") == method, pl.col("region").eq_missing(region)
+        scans, patients = (frame.filter(*of_method)["value"].drop_nulls().to_numpy() for frame in values.values())
+        low, high = corrected_interval(scans, setting.test_share)
+        own = pooled(rows.filter(*of_method))
+        resampled = weighted_auc(own.y, own.probability, patient_counts(own.patients))
+        pooled_low, pooled_high = interval(resampled)
+        yield {
+            "architecture": architecture,
+            "region": place.replace("\n", " "),
+            "rounds": len(scans),
+            "mean_auc": scans.mean(),
+            "sd_auc": scans.std(ddof=1),
+            "low": low,
+            "high": high,
+            "mean_auc_patients": patients.mean(),
+            "pooled_auc": weighted_auc(own.y, own.probability, np.ones((1, len(own.y)), np.int64)).item(),
+            "pooled_low": pooled_low,
+            "pooled_high": pooled_high,
+        }
+
+
+def place_of(method: str, region: str | None) -> tuple[str, str]:
+    """Architecture of a method, and where on the axis its region stands."""
+    for ending, title in WHOLE_SETS.items():
+        if region is None and method.endswith(ending):
+            return method.removesuffix(ending), title
+    return method, region or "all"
+
+
+def paper_ranges() -> list[tuple[str, float, float]]:
+    """What the paper gives of regional experts: architecture, lowest and highest AUC in lower lobes."""
+    return [
+        (str(row["method"]), float(row["low"] or 0), float(row["high"] or 0))
+        for row in data_catalog.paper_table("figures")
+        if row["quantity"] in ("AUC of lower-lobe experts", "AUC that lower-lobe experts surpass") and row["method"]
+    ]
+
+
+def draw_regional(setting: Setting) -> Drawing:
+    """Fig. 3, of whatever experts the store has."""
+    data = regional_auc(setting)
+    with style():
+        figure = new_figure(TWO_COLUMNS, 2.6)
+        left, right = figure.subplots(1, 2, sharey=True, width_ratios=(5.2, 1))
+        _draw_experts(left, data)
+        _draw_paper(right)
+        lowest = float(np.nanmin([data["pooled_low"].min(), (data["mean_auc"] - data["sd_auc"]).min(), 0.5]))
+        left.set_ylim(max(0.0, np.floor(lowest * 10) / 10), 1.01)
+    caption = CAPTION.format(
+        rounds=len(setting.split.rounds),
+        resamples=f"{RESAMPLES:,}",
+        paper=PAPER,
+        provenance=provenance(setting, *expert_experiments(setting)),
+    )
+    return Drawing(figure, data, caption)
+
+
+def _draw_experts(axes: Axes, data: pl.DataFrame) -> None:
+    places = list(dict.fromkeys(data["region"].to_list()))
+    architectures = list(dict.fromkeys(data["architecture"].to_list()))
+    for number, architecture in enumerate(architectures):
+        own = data.filter(architecture=architecture)
+        shift = (number - (len(architectures) - 1) / 2) * 0.8 / len(architectures)
+        x = np.array([places.index(region) for region in own["region"]]) + shift
+        colour = COLOURS[number % len(COLOURS)]
+        mean, sd = own["mean_auc"].to_numpy(), own["sd_auc"].to_numpy()
+        reach = np.array([sd, np.minimum(sd, 1 - mean)])  # no AUC is above 1
+        axes.errorbar(x - 0.06, mean, reach, fmt="o", ms=4, color=colour, capsize=2, lw=0.8, label=architecture)
+        axes.vlines(x + 0.06, own["pooled_low"], own["pooled_high"], color=colour, lw=3, alpha=0.4)
+        axes.plot(x + 0.06, own["pooled_auc"], "_", ms=6, mew=1.2, color=colour)
+    axes.axhline(0.5, color="0.5", lw=0.8, ls="--")
+    axes.set_xticks(range(len(places)), [place.replace(" ", "\n") for place in places])
+    axes.set_ylabel("AUC")
+    axes.set_title("Mean AUC by region")
+    axes.legend(loc="lower right", ncols=len(architectures))
+
+
+def _draw_paper(axes: Axes) -> None:
+    ranges = paper_ranges()
+    for place, (_, low, high) in enumerate(ranges):
+        axes.bar(place, high - low, bottom=low, width=0.5, color="0.8", edgecolor="0.3", hatch="////", lw=0.6)
+        axes.annotate(f"{low:.2f}–{high:.2f}", (place, low - 0.012), ha="center", va="top", fontsize=6)
+    axes.axhline(0.5, color="0.5", lw=0.8, ls="--")
+    axes.set_xticks(range(len(ranges)), [f"{name}\nLLL, RLL" for name, _, _ in ranges])
+    axes.set_xlim(-0.6, len(ranges) - 0.4)
+    axes.tick_params(labelleft=False)
+    axes.set_title("Paper\n(another cohort)")

@@ -1,0 +1,142 @@
+"""What the store holds of experiments, as figures need it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ren_features import FeatureStore
+from ren_features.errors import StoreError
+from ren_models.splits import Split
+from ren_models.stored_splits import read_split
+
+TEST_ROWS = """
+    SELECT m.experiment, m.architecture AS method, p.region, p.patient_id, p.scan_id, l.value AS y, p.probability, p.round
+    FROM predictions p JOIN models m USING (model_id) JOIN labels l ON l.scan_id = p.scan_id AND l.task = m.task
+    WHERE m.task = ? AND m.split_id = ? AND m.permutation = 0 AND p.part = 'test'
+"""
+
+
+class Setting(NamedTuple):
+    """A task and its split in a store, and where results of it come from."""
+
+    store: FeatureStore
+    split: Split
+
+    @property
+    def task(self) -> str:
+        """Task of the split."""
+        return self.split.task
+
+    @property
+    def test_share(self) -> float:
+        """Patients tested for each one trained on, in a round."""
+        return float(np.mean([len(each.test) / len(each.train) for each in self.split.rounds]))
+
+    @property
+    def key(self) -> list[str]:
+        """Parameters of queries on task and split."""
+        return [self.split.task, self.split.split_id]
+
+
+def read_setting(store: FeatureStore, task: str, split_id: str | None = None) -> Setting:
+    """The split of a task; the one that was made last, unless another is named."""
+    return Setting(store, read_split(store, task, split_id))
+
+
+def results(setting: Setting, experiment: str, metric: str) -> pl.DataFrame:
+    """Values of a metric: columns `method`, `region`, `round`, `permutation`, `value`.
+
+    Raises
+    ------
+    StoreError
+        When the experiment has none.
+    """
+    found = setting.store.sql(
+        """SELECT method, region, round, permutation, value FROM results
+        WHERE task = ? AND split_id = ? AND experiment = ? AND metric = ? ORDER BY ALL""",
+        [*setting.key, experiment, metric],
+    )
+    if found.is_empty():
+        raise StoreError(
+            f"store {setting.store.path}: expected results of experiment {experiment}, task {setting.task}, split "
+            f"{setting.split.split_id}, found none; `ren-models radiomics` makes them"
+        )
+    return found
+
+
+def expert_experiments(setting: Setting) -> list[str]:
+    """Experiments that have experts: radiomics, and others when the store has them.
+
+    Raises
+    ------
+    StoreError
+        When there is none.
+    """
+    found = setting.store.sql(
+        "SELECT DISTINCT experiment FROM models WHERE task = ? AND split_id = ? AND kind = 'expert' ORDER BY 1", setting.key
+    )
+    if found.is_empty():
+        raise StoreError(
+            f"store {setting.store.path}: expected experts for task {setting.task}, split {setting.split.split_id}, found none; "
+            "`ren-models radiomics` fits them"
+        )
+    return found["experiment"].to_list()
+
+
+def test_rows(setting: Setting, experiment: str) -> pl.DataFrame:
+    """Predictions of the test parts of all rounds, pooled; ordered, so that what is drawn from them is the same each time.
+
+    Raises
+    ------
+    StoreError
+        When the task has more than two classes, for which pooled AUCs are not made.
+    """
+    rows = setting.store.sql(f"{TEST_ROWS} AND m.experiment = ? ORDER BY ALL", [*setting.key, experiment])
+    if rows["probability"].null_count():
+        raise StoreError(f"task {setting.task}: expected two classes for a figure of pooled predictions, got more")
+    return rows
+
+
+class Pooled(NamedTuple):
+    """Test rows of one method, as arrays."""
+
+    y: NDArray[np.int64]
+    probability: NDArray[np.float64]
+    patients: NDArray[np.str_]
+
+
+def pooled(rows: pl.DataFrame) -> Pooled:
+    """Arrays of test rows."""
+    return Pooled(rows["y"].to_numpy(), rows["probability"].to_numpy(), rows["patient_id"].to_numpy().astype(np.str_))
+
+
+def regions(setting: Setting) -> list[str]:
+    """Regions in their order."""
+    return setting.store.sql("SELECT name FROM regions ORDER BY position")["name"].to_list()
+
+
+def provenance(setting: Setting, *experiments: str) -> str:
+    """The end of a caption: cohort, task, split, spec, and when the numbers were computed."""
+    store, split = setting.store, setting.split
+    patients, scans, positive = store.sql(
+        """SELECT count(DISTINCT patient_id), count(*), count(DISTINCT patient_id) FILTER (value > 0)
+        FROM labels JOIN scans USING (scan_id)
+        WHERE task = ? AND patient_id IN (SELECT patient_id FROM rounds WHERE split_id = ?)""",
+        setting.key,
+    ).row(0)
+    runs = store.sql(
+        """SELECT string_agg(DISTINCT u.spec_id, ', '), max(u.finished_at)::DATE::VARCHAR FROM runs u
+        WHERE u.run_id IN (SELECT run_id FROM results WHERE task = ? AND split_id = ? AND list_contains(?, experiment))""",
+        [*setting.key, list(experiments)],
+    ).row(0)
+    spec, computed = runs if runs[0] else (store.latest_spec, None)
+    when = f" Computed {computed} (UTC)." if computed else ""
+    return (
+        f"Cohort: {store.path.name}, {patients} patients ({positive} with {split.task}), {scans} scans. Task: {split.task}. "
+        f"Split: {split.split_id}, protocol {split.protocol}, {len(split.rounds)} rounds of {split.folds} folds, seed {split.seed}. "
+        f"Spec: {spec}.{when}"
+    )
