@@ -24,10 +24,10 @@ TITLES = {"shape": "Shape", "firstorder": "First order", ALL: "All", SHUFFLED: "
 """Of rows whose name is no acronym."""
 
 CAPTION = (
-    "Families of radiomics features. Left: AUC of experts that read one family alone, mean over {rounds} rounds of test scans; "
-    "all features, and all with labels shuffled between patients, as controls. Right: AUC of all features minus AUC without the "
-    "family; above 0 the family is missed. Small: 95 % intervals of the means, with the variance that Nadeau and Bengio correct for "
-    "overlapping training parts (of AUCs, cut at 0 and 1). {paper}{provenance}"
+    "Families of radiomics features. Left: AUC of experts that read one family alone, mean over {rounds} rounds of test "
+    "scans; all features, and all with labels shuffled between patients, as controls. Right: AUC of all features minus AUC "
+    "without the family; above 0 the family is missed. Small: 95 % intervals of the means, with the variance that Nadeau "
+    "and Bengio correct for overlapping training parts (of AUCs, cut at 0 and 1). {paper}{provenance}"
 )
 
 PAPER = "The paper gives, of another cohort, {quoted} [REN, arXiv 2510.04923, Fig. 4]. "
@@ -79,7 +79,7 @@ def draw_ablation(setting: Setting) -> Drawing:
         _draw_map(left, alone, places, "AUC of one family alone", {"cmap": "cividis", "vmin": 0.4, "vmax": 1.0})
         _draw_map(right, drop, places, "AUC lost without it", {"cmap": "PuOr_r", "vmin": -largest, "vmax": largest})
     quoted = " and ".join(
-        f"{row['value']} for {str(row['quantity']).removeprefix('AUC of ').removesuffix(' features alone')} alone in {row['region']}"
+        f"in {row['region']} {row['value']} as {row['quantity']}"
         for row in data_catalog.paper_table("figures")
         if row["figure"] == 4
     )

@@ -27,14 +27,16 @@ TOP = 8
 SUMMARY_TOP = 15
 
 CAPTION = (
-    "Features that move the experts most: mean |SHAP|, in log odds, over the test scans of all {rounds} rounds, so that each scan is explained "
-    "by an expert that has not seen its patient. Colour: whether high values speak for or against class 1 (sign of the rank correlation "
-    "of value and SHAP). Stability: mean rank correlation of mean |SHAP| of all features between rounds. {provenance}"
+    "Features that move the experts most: mean |SHAP|, in log odds, over the test scans of all {rounds} rounds, so that "
+    "each scan is explained by an expert that has not seen its patient. Colour: whether high values speak for or against "
+    "class 1 (sign of the rank correlation of value and SHAP). Stability: mean rank correlation of mean |SHAP| of all "
+    "features between rounds. {provenance}"
 )
 
 SUMMARY_CAPTION = (
-    "{region}: SHAP values of the {top} features that move the expert most; a point for each test scan, by an expert that has not seen its patient. "
-    "Right of 0 speaks for class 1. Colour: value of the feature, from low to high, among the scans. {provenance}"
+    "{region}: SHAP values of the {top} features that move the expert most; a point for each test scan, by an expert that "
+    "has not seen its patient. Right of 0 speaks for class 1. Colour: value of the feature, from low to high, among the "
+    "scans. {provenance}"
 )
 
 

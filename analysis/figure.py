@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import matplotlib as mpl
 import polars as pl
@@ -44,7 +45,7 @@ STYLE: dict[str, Any] = {
 DPI = 300
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Drawing:
     """A figure with what it shows.
 
@@ -75,6 +76,16 @@ class Drawing:
         except OSError as error:
             raise StoreError(f"figure {name}: expected a folder that can be written, got {error}") from error
 
+    def __repr__(self) -> str:
+        return f"Drawing of {len(self.data)} rows: {self.caption.partition('.')[0]}"
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows of it."""
+        buffer = BytesIO()
+        with style():
+            self.figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
+        return buffer.getvalue()
+
     def _write(self, folder: Path, name: str) -> Iterator[Path]:
         for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
             with draft_of(folder / f"{name}.{kind}") as draft, style():
@@ -91,7 +102,7 @@ class Drawing:
 @contextmanager
 def style() -> Iterator[None]:
     """Matplotlib's settings for drawing and saving; what a notebook has set is put back."""
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(cast(Any, STYLE)):
         yield
 
 

@@ -1,17 +1,18 @@
 """t-SNE of scans, with a number that says whether classes are apart at all.
 
-van der Maaten and Hinton, J Mach Learn Res 2008;9:2579. Clusters of t-SNE also appear in noise: the mean silhouette (Rousseeuw 1987)
-of the classes in the picture comes with a p-value from labels shuffled between patients.
+van der Maaten and Hinton, J Mach Learn Res 2008;9:2579. Clusters of t-SNE also appear in noise: the mean silhouette (Rousseeuw
+1987) of the classes in the picture comes with a p-value from labels shuffled between patients.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from sklearn.impute import SimpleImputer
@@ -32,10 +33,11 @@ PERMUTATIONS = 999
 ALL_REGIONS = "All regions"
 
 CAPTION = (
-    "t-SNE (perplexity {perplexity:g}, seed {seed}) of radiomics vectors{shape}, a point for each scan{whole}. Features are "
-    "standardised with mean and standard deviation of the training patients of round {round}. s: mean silhouette of the classes in "
-    "the picture, from -1 to 1, 0 where they are mixed; p: share of {permutations} shuffles of labels between patients that reach it. "
-    "Distances between far groups mean nothing. {provenance}"
+    "t-SNE (perplexity {perplexity:g}, seed {seed}) of radiomics vectors{shape}; a point for each scan of a region, "
+    "coloured by label; last, all regions together, coloured by region. Features are standardised with mean and standard "
+    "deviation of the training patients of round {round}. s: mean silhouette of the classes in the picture, from -1 to 1, 0"
+    " where they are mixed; p: share of {permutations} shuffles of labels between patients that reach it. Distances between"
+    " far groups mean nothing. {provenance}"
 )
 
 
@@ -90,7 +92,7 @@ def silhouette(
     permutations, seed : int
     """
     distances, rng = cdist(points, points), np.random.default_rng(seed)
-    names, first, place = np.unique(patients, return_index=True, return_inverse=True)
+    _, first, place = np.unique(patients, return_index=True, return_inverse=True)
     value = _mean_silhouette(distances, y)
     # A patient's scans differ from the first one's label where a task changes with time.
     shift = y - y[first][place]
@@ -150,13 +152,12 @@ def draw_projection(setting: Setting, *, shape: bool = True, round_index: int = 
         _draw_regions(panels[len(points)], together, [name for name, each in chosen.items() for _ in each.y])
         for axes in panels[len(points) + 1 :]:
             axes.set_visible(False)
-        handles, names = panels[0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=len(names), title=f"label {setting.task}")
+        _legend(figure, panels[0], f"label {setting.task}", "outside lower left")
+        _legend(figure, panels[len(points)], "region", "outside lower right")
     caption = CAPTION.format(
         perplexity=PERPLEXITY,
         seed=SEED,
         shape="" if shape else " without features of shape",
-        whole="; last, of all regions together, coloured by region",
         round=round_index,
         permutations=permutations,
         provenance=provenance(setting),
@@ -200,20 +201,23 @@ def _table(
 
 def _draw_classes(axes: Axes, points: NDArray[np.float64], y: NDArray[np.int64], title: str) -> None:
     for number, label in enumerate(np.unique(y)):
+        x, up = points[y == label].T
         # Forms beside colours, for a print in gray.
-        axes.scatter(
-            *points[y == label].T, s=7, color=COLOURS[number], marker="o^sDv"[number % 5], lw=0, alpha=0.7, label=str(label)
-        )
+        axes.scatter(x, up, s=7, color=COLOURS[number], marker="o^sDv"[number % 5], lw=0, alpha=0.7, label=str(label))
     _finish(axes, title)
 
 
 def _draw_regions(axes: Axes, points: NDArray[np.float64], names: Sequence[str]) -> None:
     every = np.array(names)
     for number, name in enumerate(dict.fromkeys(names)):
-        own = points[every == name]
-        axes.scatter(*own.T, s=3, color=COLOURS[number % len(COLOURS)], lw=0, alpha=0.6)
-        axes.annotate(name, np.median(own, axis=0), ha="center", va="center", fontsize=6, weight="bold")
+        x, up = points[every == name].T
+        axes.scatter(x, up, s=3, color=COLOURS[number % len(COLOURS)], lw=0, alpha=0.6, label=name)
     _finish(axes, ALL_REGIONS)
+
+
+def _legend(figure: Figure, axes: Axes, title: str, place: Any) -> None:
+    handles, names = axes.get_legend_handles_labels()
+    figure.legend(handles, names, loc=place, ncols=len(names), title=title, markerscale=1.5, handletextpad=0.1, columnspacing=0.8)
 
 
 def _finish(axes: Axes, title: str) -> None:

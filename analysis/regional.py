@@ -19,12 +19,15 @@ WHOLE_SETS = {"_lobe_mean": "lobe\nmean", "_all_regions": "all\nregions"}
 """Endings of the names of experts on several regions, and what stands under them."""
 
 CAPTION = (
-    "AUC by region and architecture. Circles and thin lines: mean and standard deviation over {rounds} rounds, of test scans "
-    "(lines end at 1). Thick lines with a mark: AUC of all test scans together, and its 95 % interval, resampling patients "
-    "({resamples} times). Dashed: chance. {paper}{provenance}"
+    "AUC by region and architecture. Circles and thin lines: mean and standard deviation over {rounds} rounds, of test "
+    "scans (lines end at 1). Thick lines with a mark: AUC of all test scans together, and its 95 % interval, resampling "
+    "patients ({resamples} times). Dashed: chance. {paper}{provenance}"
 )
 
-PAPER = "Right: what the paper gives of its own cohort, which is another one: AUCs of lower-lobe experts [REN, arXiv 2510.04923, text]. "
+PAPER = (
+    "Right: what the paper gives of its own cohort, which is another one: AUCs of lower-lobe experts [REN, arXiv "
+    "2510.04923, text]. "
+)
 
 
 def regional_auc(setting: Setting) -> pl.DataFrame:

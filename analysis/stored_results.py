@@ -135,8 +135,8 @@ def provenance(setting: Setting, *experiments: str) -> str:
     ).row(0)
     spec, computed = runs if runs[0] else (store.latest_spec, None)
     when = f" Computed {computed} (UTC)." if computed else ""
+    rounds = f"protocol {split.protocol}, {len(split.rounds)} rounds of {split.folds} folds, seed {split.seed}"
     return (
         f"Cohort: {store.path.name}, {patients} patients ({positive} with {split.task}), {scans} scans. Task: {split.task}. "
-        f"Split: {split.split_id}, protocol {split.protocol}, {len(split.rounds)} rounds of {split.folds} folds, seed {split.seed}. "
-        f"Spec: {spec}.{when}"
+        f"Split: {split.split_id}, {rounds}. Spec: {spec}.{when}"
     )

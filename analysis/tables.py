@@ -20,11 +20,12 @@ TESTS = ("paired", "corrected", "bootstrap", "delong")
 BASELINE = "radiomics_all_regions"
 
 CAPTION = (
-    "Every method against {baseline}: difference of AUC, above 0 where the method is better. Squares: mean over rounds, with the 95 % interval of "
-    "the corrected t-test (Nadeau and Bengio 2003). Circles: all test scans together, with the 95 % interval of {resamples} resamples of patients. "
-    "p: of these two tests, adjusted for {methods} methods (Holm). Methods are compared on the scans and rounds that both have. The CSV has also "
-    "the paper's paired t-test, whose p-values are too small because rounds share training patients, and DeLong's test of one mean "
-    "probability a patient. {provenance}"
+    "Every method against {baseline}: difference of AUC, above 0 where the method is better. Squares: mean over rounds, "
+    "with the 95 % interval of the corrected t-test (Nadeau and Bengio 2003). Circles: all test scans together, with the 95"
+    " % interval of {resamples} resamples of patients. p: of these two tests, adjusted for {methods} methods (Holm). "
+    "Methods are compared on the scans and rounds that both have. The CSV has also the paper's paired t-test, whose "
+    "p-values are too small because rounds share training patients, and DeLong's test of one mean probability a patient. "
+    "{provenance}"
 )
 
 
@@ -45,8 +46,8 @@ def compare(setting: Setting, baseline: str = BASELINE) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        A row for each other method: mean, SD and corrected 95 % interval of its AUC over rounds; for each of `TESTS` the difference
-        from the baseline, its interval, its p-value, and that adjusted by Holm over the rows.
+        A row for each other method: mean, SD and corrected 95 % interval of its AUC over rounds; for each of `TESTS` the
+        difference from the baseline, its interval, its p-value, and that adjusted by Holm over the rows.
 
     Raises
     ------
@@ -68,7 +69,7 @@ def _rounds(setting: Setting) -> dict[str, dict[int, float]]:
     order = {name: place for place, name in enumerate(regions(setting))}
     found = pl.concat(results(setting, each, "auc_test") for each in expert_experiments(setting)).filter(permutation=0)
     keys = sorted(found.select("method", "region").unique().rows(), key=lambda key: (order.get(key[1], len(order)), key[0]))
-    by_key = {key: rows for key, rows in found.group_by("method", "region")}
+    by_key = dict(found.group_by("method", "region"))
     return {name_of(*key): dict(by_key[key].select("round", "value").rows()) for key in keys}
 
 

@@ -19,7 +19,8 @@ from ren_features.scan import Scan
 REQUIRED = ("patient_id", "scan_id", "image")
 OPTIONAL = ("series_uid", "mask", "mask_scheme", "scan_date")
 LABEL_PREFIX = "label_"
-LABEL_VALUES = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}
+BINARY = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}
+"""Cells of a label of two classes."""
 
 # Ids become file names and part of SQL answers, so they stay plain.
 SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -36,7 +37,7 @@ class Cohort:
     scans : tuple of Scan
         Each `scan_id` once.
     labels : mapping of str to mapping of str to int
-        Task -> scan_id -> 0 or 1; an unknown label has no entry.
+        Task -> scan_id -> 0 or 1, or the number of the class; an unknown label has no entry.
     """
 
     scans: tuple[Scan, ...]
@@ -60,8 +61,8 @@ def read_cohort(path: str | Path) -> Cohort:
     ----------
     path : str or Path
         CSV (UTF-8, comma) or Parquet with the columns `patient_id, scan_id, image`; optional `series_uid, mask, mask_scheme,
-        scan_date` (YYYY-MM-DD); `label_<task>` (0, 1 or empty); every other column is kept as an attribute. Relative paths are
-        relative to the manifest.
+        scan_date` (YYYY-MM-DD); `label_<task>` (0, 1 or empty; of more classes 0, 1, 2, ... without a gap); every other column is
+        kept as an attribute. Relative paths are relative to the manifest.
 
     Raises
     ------
@@ -78,10 +79,11 @@ def read_cohort(path: str | Path) -> Cohort:
     ]
     if not rows:
         raise CohortError(f"{path}: expected at least one scan, got no rows")
-    problems = [f"{row}: {problem}" for row in rows for problem in row.problems()] + _duplicates(rows)
+    classes = {name: _classes(table[name]) for name in _label_columns(table)}
+    problems = [f"{row}: {problem}" for row in rows for problem in row.problems(classes)] + _duplicates(rows)
     if problems:
         # The list is to be complete: what files lack is told with what rows lack.
-        sound = [row for row in rows if not any(row.problems())]
+        sound = [row for row in rows if not any(row.problems(classes))]
         problems += [f"{row}: {problem}" for row in sound for problem in row.scan(folder).missing_files()]
     _raise_if_any(path, problems)
     labels = {name.removeprefix(LABEL_PREFIX): _labels(rows, name) for name in _label_columns(table)}
@@ -115,7 +117,14 @@ def _column_problems(table: pl.DataFrame) -> list[str]:
 
 
 def _labels(rows: list[Row], column: str) -> dict[str, int]:
-    return {row.cells["scan_id"]: LABEL_VALUES[row.cells[column]] for row in rows if column in row.cells}
+    return {row.cells["scan_id"]: int(float(row.cells[column])) for row in rows if column in row.cells}
+
+
+def _classes(column: pl.Series) -> Mapping[str, int]:
+    """Cells that a label may have: those of two classes; of more when the column has 0, 1, 2 and on without a gap."""
+    cells = column.drop_nulls().unique()
+    more = {str(number): number for number in range(len(cells))}
+    return more if len(more) > 2 and set(cells) == set(more) else BINARY
 
 
 def _label_columns(table: pl.DataFrame) -> list[str]:
@@ -177,8 +186,8 @@ class Row:
     def __str__(self) -> str:
         return f"row {self.number} (scan {self.cells.get('scan_id', '?')})"
 
-    def problems(self) -> Iterator[str]:
-        """Everything that is wrong with this row on its own."""
+    def problems(self, classes: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+        """Everything that is wrong with this row, given what cells labels may have."""
         for name in REQUIRED:
             if name not in self.cells:
                 yield f"{name}: expected a value, got an empty cell"
@@ -188,7 +197,7 @@ class Row:
         if self.cells.get("mask_scheme", "lungmask") not in LABEL_SCHEMES:
             yield f"mask_scheme: expected one of {', '.join(LABEL_SCHEMES)}, got {self.cells['mask_scheme']!r}"
         for name, value in self.cells.items():
-            if name.startswith(LABEL_PREFIX) and value not in LABEL_VALUES:
+            if name in classes and value not in classes[name]:
                 yield f"{name}: expected 0, 1 or an empty cell, got {value!r}"
         if not SAFE_UID.fullmatch(self.cells.get("series_uid", "1")):
             yield f"series_uid: expected a DICOM UID of digits and dots, got {self.cells['series_uid']!r}"

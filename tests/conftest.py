@@ -15,6 +15,7 @@ import SimpleITK as sitk
 from ren_features.image_file import to_itk
 from ren_features.volume import Volume
 from tests.phantom import chest_phantom
+from tests.random_store import write_random_store
 
 TINY = (16, 18, 20)
 COMMAND = Path(sys.executable).parent / "ren-features"
@@ -88,3 +89,9 @@ def real_ct() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real scans in {folder}: set REN_REAL_CT")
     return folder
+
+
+@pytest.fixture
+def make_store(tmp_path: Path) -> Callable[..., Path]:
+    """Write a store of random rows; options as `write_random_store` has them."""
+    return lambda name="ren.duckdb", **options: write_random_store(tmp_path / name, **options)

@@ -117,12 +117,12 @@ def test_the_bootstrap_of_patients_gives_false_alarms_at_its_level_and_one_of_sc
     patients = np.repeat(np.arange(80), 4)
     y = patients % 2
     of_patients, of_scans = [], []
-    for _ in range(400):
+    for _ in range(250):
         # What a method says of a patient's scans is nearly the same: four scans are hardly more than one.
         first, second = (scores_of(rng, np.arange(80) % 2)[patients] + 0.3 * rng.standard_normal(320) for _ in range(2))
         seed = int(rng.integers(2**31))
-        of_patients.append(cluster_bootstrap(y, first, second, patients.astype(str), resamples=400, seed=seed).p)
-        of_scans.append(cluster_bootstrap(y, first, second, np.arange(320).astype(str), resamples=400, seed=seed).p)
+        of_patients.append(cluster_bootstrap(y, first, second, patients.astype(str), resamples=200, seed=seed).p)
+        of_scans.append(cluster_bootstrap(y, first, second, np.arange(320).astype(str), resamples=200, seed=seed).p)
     share, error = false_alarms(of_patients)
     assert abs(share - 0.05) < 3 * error
     assert false_alarms(of_scans)[0] > 0.2
@@ -133,7 +133,7 @@ def test_rounds_that_share_training_patients_deceive_the_paired_test_and_not_the
     share_of_test = 1 / 8
     correlation = share_of_test / (1 + share_of_test)  # as Nadeau and Bengio take it: n_test / (n_test + n_train)
     plain, corrected = [], []
-    for _ in range(4000):
+    for _ in range(2000):
         first = np.sqrt(correlation) * rng.standard_normal() + np.sqrt(1 - correlation) * rng.standard_normal(10)
         plain.append(paired_t(first, np.zeros(10)).p)
         corrected.append(corrected_t(first, np.zeros(10), share_of_test).p)

@@ -32,6 +32,13 @@ def test_everything_of_a_row_is_kept(write_manifest):
     assert cohort.labels == {"has_ILD": {"s1": 1}}
 
 
+def test_a_label_of_more_classes_has_them_without_a_gap(write_manifest):
+    rows = [{"scan_id": f"s{number}", "label_a": label} for number, label in enumerate(("0", "2", "", "1", "2"))]
+    assert read_cohort(write_manifest(*rows)).labels == {"a": {"s0": 0, "s1": 2, "s3": 1, "s4": 2}}
+    with pytest.raises(CohortError, match=r"row 2 .*label_a: expected 0, 1 or an empty cell, got '2'"):
+        read_cohort(write_manifest(*rows[:2]))
+
+
 def test_an_unknown_label_has_no_entry(write_manifest):
     cohort = read_cohort(write_manifest({"label_a": ""}, {"scan_id": "s2", "label_a": "0"}))
     assert cohort.labels == {"a": {"s2": 0}}

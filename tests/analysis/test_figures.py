@@ -1,0 +1,197 @@
+"""Figures: their numbers are those of the store, their files are complete, nothing is cut off."""
+
+import shutil
+import subprocess
+import sys
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.image import imread
+from matplotlib.text import Text
+
+from analysis.ablation import draw_ablation, number
+from analysis.attribution import draw_attribution
+from analysis.figure import style
+from analysis.projection import draw_projection
+from analysis.regional import draw_regional, paper_ranges
+from analysis.stored_results import read_setting
+from analysis.tables import draw_comparison, name_of
+from ren_features import FeatureStore
+from ren_features.errors import SpecError, StoreError
+from ren_features.regions import REN_REGIONS
+from ren_models.metrics import Rows, auc
+
+REGIONS = [region.name for region in REN_REGIONS.regions]
+
+
+@pytest.fixture(scope="module")
+def drawings(evaluated):
+    """One drawing of each kind."""
+    with FeatureStore(evaluated) as store:
+        setting = read_setting(store, "ill")
+        attributions = islice(draw_attribution(setting), 2)
+        projection = draw_projection(setting, permutations=9)
+        return {
+            "fig3": draw_regional(setting),
+            "fig4": draw_ablation(setting),
+            "tsne": projection,
+            "comparison": draw_comparison(setting),
+            **dict(attributions),
+        }
+
+
+def test_no_text_is_cut_off_and_none_is_too_small(drawings):
+    for name, drawing in drawings.items():
+        canvas = FigureCanvasAgg(drawing.figure)
+        with style():
+            canvas.draw()
+        width, height = canvas.get_width_height()
+        texts = [text for text in drawing.figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+        shown = [text for text in texts if text.axes is None or text.axes.get_visible()]
+        assert shown
+        for text in shown:
+            box = text.get_window_extent()
+            assert min(box.x0, box.y0) >= -1, (name, text)
+            assert box.x1 <= width + 1, (name, text)
+            assert box.y1 <= height + 1, (name, text)
+            assert text.get_fontsize() >= 4.5, (name, text)
+
+
+def test_every_figure_has_four_files(setting, drawings, tmp_path):
+    for name, drawing in drawings.items():
+        paths = drawing.save(tmp_path, name)
+        assert [path.suffix for path in paths] == [".png", ".svg", ".csv", ".txt"]
+        assert pl.read_csv(tmp_path / f"{name}.csv").height == drawing.data.height
+        caption = (tmp_path / f"{name}.txt").read_text()
+        for part in (
+            "ren.duckdb, 24 patients (12 with ill)",
+            "Task: ill",
+            setting.split.split_id,
+            f"Spec: {setting.store.latest_spec}",
+        ):
+            assert part in caption
+        assert imread(tmp_path / f"{name}.png").std() > 0.05
+
+
+def test_the_same_numbers_give_the_same_bytes(setting, tmp_path):
+    for folder in ("one", "two"):
+        for name, draw in (("fig3", draw_regional), ("fig4", draw_ablation), ("comparison", draw_comparison)):
+            draw(setting).save(tmp_path / folder, name)
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
+
+
+def test_fig3_has_the_means_of_the_stored_results(setting):
+    data = draw_regional(setting).data
+    assert data["region"].to_list() == [*REGIONS, "all regions", "lobe mean"]
+    stored = setting.store.sql(
+        "SELECT avg(value), stddev(value) FROM results WHERE experiment = 'radiomics' AND region = 'RLL' AND metric = 'auc_test'"
+    ).row(0)
+    assert data.filter(region="RLL").select("mean_auc", "sd_auc").row(0) == pytest.approx(stored)
+    rows = setting.store.sql(
+        """SELECT value, probability FROM predictions JOIN models USING (model_id) JOIN labels USING (scan_id, task)
+        WHERE experiment = 'radiomics' AND predictions.region = 'RLL' AND part = 'test'"""
+    )
+    p = rows["probability"].to_numpy()
+    assert data.filter(region="RLL")["pooled_auc"].item() == pytest.approx(
+        auc(Rows(rows["value"].to_numpy(), np.column_stack([1 - p, p])))
+    )
+    assert (data["pooled_low"] <= data["pooled_auc"]).all()
+    assert (data["pooled_auc"] <= data["pooled_high"]).all()
+
+
+def test_fig3_shows_what_the_paper_says_of_lower_lobes():
+    assert paper_ranges() == [("radiomics", 0.88, 0.90), ("CNN", 0.76, 0.79)]
+
+
+def test_other_experts_appear_by_themselves(evaluated, tmp_path):
+    path = shutil.copy(evaluated, tmp_path / "ren.duckdb")
+    with FeatureStore(path, read_only=False) as store:
+        for table, changes in (
+            ("models", "model_id || 'c' AS model_id, 'cnn' AS experiment, 'cnn' AS architecture, NULL AS checkpoint"),
+            ("predictions", "model_id || 'c' AS model_id, 'cnn' AS architecture"),
+            ("results", "'cnn' AS experiment, 'cnn' AS method, value - 0.1 AS value"),
+        ):
+            which = "architecture = 'radiomics'" if table != "results" else "method = 'radiomics' AND experiment = 'radiomics'"
+            store.connection.execute(f"INSERT INTO {table} SELECT * REPLACE ({changes}) FROM {table} WHERE {which}")
+        setting = read_setting(store, "ill")
+        data = draw_regional(setting).data
+        compared = draw_comparison(setting, "radiomics LLL").data
+    assert data["architecture"].unique().sort().to_list() == ["cnn", "radiomics"]
+    both = data.pivot("architecture", index="region", values="mean_auc").drop_nulls()
+    assert (both["radiomics"] - both["cnn"]).to_numpy() == pytest.approx(0.1)
+    row = compared.filter(method="cnn LLL").row(0, named=True)
+    assert row["corrected_difference"] == pytest.approx(-0.1)
+    assert (row["bootstrap_difference"], row["delong_p"]) == (0, 1)
+
+
+def test_fig4_has_each_family_alone_and_what_is_lost_without_it(setting):
+    data = draw_ablation(setting).data
+    assert data.group_by("kind").len().sort("kind").rows() == [("alone", 63), ("drop", 49)]
+
+    def mean(method, permutation=0):
+        which = "experiment = 'ablation' AND region = 'LLL' AND metric = 'auc_test' AND method = ? AND permutation = ?"
+        return setting.store.sql(f"SELECT avg(value) FROM results WHERE {which}", [method, permutation]).item()
+
+    found = {(kind, family): value for kind, family, value in data.filter(region="LLL").select("kind", "family", "value").rows()}
+    assert found["alone", "glcm"] == pytest.approx(mean("only_glcm"))
+    assert found["drop", "glcm"] == pytest.approx(mean("all") - mean("without_glcm"))
+    assert found["alone", "all, labels shuffled"] == pytest.approx(mean("all", 1))
+    # The one feature that tells anything is of first order.
+    assert found["alone", "firstorder"] > 0.8
+    assert found["drop", "firstorder"] > 0.15
+
+
+def test_numbers_in_cells():
+    assert [number(value) for value in (0.126, -0.004, -0.126, 1.0)] == ["0.13", "0.00", "−0.13", "1.00"]
+
+
+def test_comparison_is_against_the_baseline_and_adjusted(setting):
+    data = draw_comparison(setting, "radiomics LLL").data
+    assert data["method"].to_list() == [name_of("radiomics", name) for name in REGIONS if name != "LLL"] + [
+        "radiomics_all_regions",
+        "radiomics_lobe_mean",
+    ]
+    assert (data["bootstrap_p_holm"] >= data["bootstrap_p"]).all()
+    assert data.filter(method="radiomics RML")["patients"].item() < data.filter(method="radiomics RLL")["patients"].item()
+    with pytest.raises(SpecError, match=r"baseline: expected one of radiomics LUL, .*, got cnn LLL"):
+        draw_comparison(setting, "cnn LLL")
+
+
+def test_a_folder_that_cannot_be_written_is_said(setting, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="figure fig3: expected a folder that can be written"):
+        draw_regional(setting).save(tmp_path / "file", "fig3")
+
+
+def test_a_notebook_shows_a_drawing(setting):
+    drawing = draw_regional(setting)
+    assert drawing._repr_png_().startswith(b"\x89PNG")
+    assert repr(drawing) == "Drawing of 9 rows: AUC by region and architecture"
+
+
+@pytest.mark.slow
+def test_the_commands(evaluated, tmp_path, make_store):
+    command = Path(sys.executable).parent / "ren-analysis"
+
+    def ren_analysis(name, store, *options, expect=0):
+        call = [command, name, "--store", store, "--task", "ill", "-o", tmp_path / "figures", *options]
+        done = subprocess.run(call, capture_output=True, text=True, check=False)
+        assert done.returncode == expect, done.stderr
+        return done
+
+    path = shutil.copytree(evaluated.parent, tmp_path / "copy") / evaluated.name
+    for name in ("fig3", "fig4", "comparison"):
+        assert ren_analysis(name, path).stdout == f"{name}.png, {name}.svg, {name}.csv, {name}.txt in {tmp_path / 'figures'}\n"
+    assert "tsne_without_shape.png" in ren_analysis("tsne", path, "--no-shape").stdout
+    assert "without features of shape" in (tmp_path / "figures" / "tsne_without_shape.txt").read_text()
+    assert ren_analysis("shap", path).stdout.count("\n") == 8
+    assert "expected split of task ill, found none" in ren_analysis("fig3", make_store(), expect=2).stderr
+    empty = make_store(name="split.duckdb", patients=20)
+    subprocess.run([command.with_name("ren-models"), "split", "--store", empty, "--task", "ill"], check=True, capture_output=True)
+    assert "expected experts for task ill" in ren_analysis("fig3", empty, expect=2).stderr
+    assert "expected radiomics experts, found none" in ren_analysis("shap", empty, expect=2).stderr
