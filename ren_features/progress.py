@@ -24,13 +24,13 @@ from rich.text import Text
 
 @contextmanager
 def counter(total: int, what: str) -> Iterator[Callable[[str, int], None]]:
-    """A function to be told what is done, and how many that is of `total`; a log gets one line a second at most."""
+    """A function to be told what is done, and how many that is of `total`; a log gets a line every five seconds at most."""
     done, told = 0, -math.inf
 
     def tell(name: str, count: int) -> None:
         nonlocal done, told
         done += count
-        if done == total or time.monotonic() - told > 1:
+        if done == total or time.monotonic() - told > 5:
             told = time.monotonic()
             print_line(f"[{done}/{total}] {name}")
 
