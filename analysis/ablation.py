@@ -63,8 +63,12 @@ def _row(kind: str, family: str, region: str, values: NDArray[np.float64], test_
     low, high = corrected_interval(values, test_share)
     if kind == "alone":
         low, high = max(low, 0.0), min(high, 1.0)
-    spread = {"value": float(np.nanmean(values)), "sd": float(np.nanstd(values, ddof=1)), "low": low, "high": high}
-    return {"kind": kind, "family": family, "region": region} | spread
+    known = values[~np.isnan(values)]
+    spread = {
+        "value": float(known.mean()) if len(known) else np.nan,
+        "sd": float(known.std(ddof=1)) if len(known) > 1 else np.nan,
+    }
+    return {"kind": kind, "family": family, "region": region, **spread, "low": low, "high": high}
 
 
 def draw_ablation(setting: Setting) -> Drawing:
@@ -75,7 +79,7 @@ def draw_ablation(setting: Setting) -> Drawing:
         figure = new_figure(TWO_COLUMNS, 3.5)
         left, right = figure.subplots(1, 2)
         alone, drop = data.filter(kind="alone"), data.filter(kind="drop")
-        largest = float(np.abs(drop["value"].to_numpy()).max())
+        largest = float(np.nanmax([*np.abs(drop["value"].to_numpy()), 0.01]))
         _draw_map(left, alone, places, "AUC of one family alone", {"cmap": "cividis", "vmin": 0.4, "vmax": 1.0})
         _draw_map(right, drop, places, "AUC lost without it", {"cmap": "PuOr_r", "vmin": -largest, "vmax": largest})
     quoted = " and ".join(

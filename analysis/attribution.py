@@ -20,7 +20,7 @@ from analysis.figure import COLOURS, TWO_COLUMNS, Drawing, new_figure, style
 from analysis.stored_results import Setting, provenance, regions
 from ren_features.errors import StoreError
 from ren_models.experts import RadiomicsExpert
-from ren_models.parts import Part, read_parts
+from ren_models.parts import read_parts
 
 EXPERIMENT = "radiomics"
 TOP = 8
@@ -49,12 +49,14 @@ class Attribution(NamedTuple):
         In log odds; and the features they are of, missing values replaced.
     rounds : ndarray of int, shape (scan,)
     names : tuple of str
+    scan_ids : ndarray of str, shape (scan,)
     """
 
     values: NDArray[np.float64]
     features: NDArray[np.float64]
     rounds: NDArray[np.int64]
     names: tuple[str, ...]
+    scan_ids: NDArray[np.str_]
 
     @property
     def importance(self) -> NDArray[np.float64]:
@@ -102,21 +104,27 @@ def attribute(setting: Setting, region: str) -> Attribution:
         )
     matrix = setting.store.matrix(region=region, task=setting.task, spec_id=found["spec_id"][0])
     rounds = {each.index: each for each in setting.split.rounds}
-    parts = []
+    values, features, numbers, scan_ids = [], [], [], []
     for number, checkpoint, _ in found.iter_rows():
         expert = RadiomicsExpert.load(setting.store.path.parent / checkpoint)
-        parts.append((number, *_explain(expert, read_parts(matrix, rounds[number]).test.only("test", "an explanation"))))
-    numbers = np.concatenate([np.full(len(values), number) for number, values, _ in parts])
+        if expert.feature_names != matrix.feature_names:
+            raise StoreError(
+                f"model {checkpoint}: expected the features of {region} as they are, got others; `ren-models radiomics` fits it"
+            )
+        test = read_parts(matrix, rounds[number]).test.only("test", "an explanation")
+        features.append(expert.impute(test.X))
+        values.append(_explain(expert, features[-1], setting))
+        numbers.append(np.full(len(test.y), number))
+        scan_ids.append(test.scan_ids)
     return Attribution(
-        np.vstack([part[1] for part in parts]), np.vstack([part[2] for part in parts]), numbers, matrix.feature_names
+        np.vstack(values), np.vstack(features), np.concatenate(numbers), matrix.feature_names, np.concatenate(scan_ids)
     )
 
 
-def _explain(expert: RadiomicsExpert, test: Part) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _explain(expert: RadiomicsExpert, features: NDArray[np.float64], setting: Setting) -> NDArray[np.float64]:
     if len(expert.classes_) > 2:
-        raise StoreError(f"expected two classes for SHAP, got {len(expert.classes_)}")
-    features = expert.impute(test.X)
-    return np.asarray(shap.TreeExplainer(expert.model_).shap_values(features), np.float64), features
+        raise StoreError(f"task {setting.task}: expected two classes for SHAP, got {len(expert.classes_)}")
+    return np.asarray(shap.TreeExplainer(expert.model_).shap_values(features), np.float64)
 
 
 def draw_attribution(setting: Setting) -> Iterator[tuple[str, Drawing]]:
@@ -160,7 +168,8 @@ def _top(found: Attribution, count: int) -> NDArray[np.int64]:
 
 def _draw_top(axes: Axes, found: Attribution, title: str) -> None:
     top = _top(found, TOP)[::-1]
-    colours = [COLOURS[1] if found.sign[place] > 0 else COLOURS[0] if found.sign[place] < 0 else "0.6" for place in top]
+    by_sign = {1: COLOURS[1], 0: "0.6", -1: COLOURS[0]}
+    colours = [by_sign[int(sign)] for sign in found.sign[top]]
     axes.barh(range(len(top)), found.importance[top], color=colours)
     axes.set_yticks(range(len(top)), [_title(found.names[place]) for place in top], fontsize=5.5)
     axes.set_title(title)
@@ -184,7 +193,12 @@ def _draw_summary(found: Attribution, caption: str) -> Drawing:
         bar = figure.colorbar(points, ax=axes, ticks=[0, 1], aspect=40)
         bar.ax.set_yticklabels(["low", "high"])
         bar.set_label("value of the feature", labelpad=-8)
-    data = pl.DataFrame(found.values, [found.names[place] for place in range(len(found.names))]).with_columns(round=found.rounds)
+    data = pl.concat(
+        pl.DataFrame(
+            {"scan_id": found.scan_ids, "round": found.rounds, "value": found.features[:, place], "shap": found.values[:, place]}
+        ).with_columns(feature=pl.lit(found.names[place]))
+        for place in top[::-1]
+    )
     return Drawing(figure, data, caption)
 
 

@@ -27,6 +27,10 @@ class Difference(NamedTuple):
     p: float
 
 
+NOTHING = Difference(np.nan, np.nan, np.nan, np.nan)
+"""Of too few rounds, or of one class."""
+
+
 def paired_t(first: NDArray[np.float64], second: NDArray[np.float64]) -> Difference:
     """Student's paired t-test over rounds, as the paper has it. Its p-values are too small: rounds share training patients.
 
@@ -34,6 +38,8 @@ def paired_t(first: NDArray[np.float64], second: NDArray[np.float64]) -> Differe
     ----------
     first, second : ndarray of float, shape (round,)
     """
+    if len(first) < 2:
+        return NOTHING
     value = float(np.mean(first - second))
     if np.ptp(first - second) == 0:
         return _without_spread(value)
@@ -57,6 +63,8 @@ def corrected_t(first: NDArray[np.float64], second: NDArray[np.float64], test_sh
     ----------
     Nadeau and Bengio, Machine Learning 2003;52:239, the corrected resampled t-test.
     """
+    if len(first) < 2:
+        return NOTHING
     value, rounds = float(np.mean(first - second)), len(first)
     if np.ptp(first - second) == 0:
         return _without_spread(value)
@@ -78,8 +86,8 @@ def _corrected_error(values: NDArray[np.float64], test_share: float) -> float:
 
 
 def _without_spread(value: float) -> Difference:
-    """Equal differences in every round: nothing to test against."""
-    return Difference(value, value, value, 1.0 if value == 0 else np.nan)
+    """Equal differences: no difference at all, or nothing to test it against."""
+    return Difference(0.0, 0.0, 0.0, 1.0) if value == 0 else Difference(value, np.nan, np.nan, np.nan)
 
 
 def cluster_bootstrap(
@@ -106,6 +114,8 @@ def cluster_bootstrap(
     Efron 1979; of clusters, Field and Welsh, J R Stat Soc B 2007;69:369. The p-value is twice the smaller share of resamples on
     one side of 0, with one added to each count (Davison and Hinkley 1997, section 4.2.5).
     """
+    if len(np.unique(y)) < 2:
+        return NOTHING
     counts = patient_counts(patients, resamples=resamples, seed=seed)
     once = np.ones((1, len(y)), np.int64)
     differences = weighted_auc(y, first, counts) - weighted_auc(y, second, counts)
@@ -127,6 +137,8 @@ def delong(y: NDArray[np.int64], first: NDArray[np.float64], second: NDArray[np.
     ----------
     DeLong, DeLong and Clarke-Pearson, Biometrics 1988;44:837; by mid-ranks, Sun and Xu, IEEE Signal Process Lett 2014;21:1389.
     """
+    if len(np.unique(y)) < 2:
+        return NOTHING
     parts = [_placements(y, scores) for scores in (first, second)]
     of_positives, of_negatives = (np.array([part[kind] for part in parts]) for kind in (0, 1))
     value = float(of_positives[0].mean() - of_positives[1].mean())

@@ -23,9 +23,9 @@ from sklearn.preprocessing import StandardScaler
 import data_catalog
 from analysis.figure import COLOURS, TWO_COLUMNS, Drawing, new_figure, style
 from analysis.stored_results import Setting, provenance, regions
-from ren_features.errors import SplitError
+from ren_features.errors import SpecError, SplitError
 from ren_features.store import Matrix
-from ren_models.parts import read_parts
+from ren_models.parts import labels_of_donors, read_parts
 
 SEED = 42
 PERPLEXITY = 30.0
@@ -92,13 +92,8 @@ def silhouette(
     permutations, seed : int
     """
     distances, rng = cdist(points, points), np.random.default_rng(seed)
-    _, first, place = np.unique(patients, return_index=True, return_inverse=True)
     value = _mean_silhouette(distances, y)
-    # A patient's scans differ from the first one's label where a task changes with time.
-    shift = y - y[first][place]
-    shuffled = [
-        _mean_silhouette(distances, (rng.permutation(y[first])[place] + shift) % (y.max() + 1)) for _ in range(permutations)
-    ]
+    shuffled = [_mean_silhouette(distances, labels_of_donors(y, patients, rng)) for _ in range(permutations)]
     reached = np.sum(np.array(shuffled) >= value - 1e-12)
     return Silhouette(value, float((reached + 1) / (permutations + 1)))
 
@@ -120,6 +115,8 @@ def _mean_silhouette(distances: NDArray[np.float64], y: NDArray[np.int64]) -> fl
 def without_shape(matrix: Matrix) -> Matrix:
     """The matrix without features of shape, which tell lobes apart and hardly classes."""
     features = data_catalog.features()
+    if all(features[name].family == "shape" for name in matrix.feature_names):
+        raise SpecError("tsne without shape: expected features of another family, got those of shape alone")
     kept = [place for place, name in enumerate(matrix.feature_names) if features[name].family != "shape"]
     return matrix._replace(X=matrix.X[:, kept], feature_names=tuple(matrix.feature_names[place] for place in kept))
 
@@ -203,7 +200,9 @@ def _draw_classes(axes: Axes, points: NDArray[np.float64], y: NDArray[np.int64],
     for number, label in enumerate(np.unique(y)):
         x, up = points[y == label].T
         # Forms beside colours, for a print in gray.
-        axes.scatter(x, up, s=7, color=COLOURS[number], marker="o^sDv"[number % 5], lw=0, alpha=0.7, label=str(label))
+        axes.scatter(
+            x, up, s=7, color=COLOURS[number % len(COLOURS)], marker="o^sDv"[number % 5], lw=0, alpha=0.7, label=str(label)
+        )
     _finish(axes, title)
 
 

@@ -53,22 +53,28 @@ def _of_experiment(setting: Setting, experiment: str) -> Iterator[dict[str, Any]
         of_method = pl.col("method") == method, pl.col("region").eq_missing(region)
         scans, patients = (frame.filter(*of_method)["value"].drop_nulls().to_numpy() for frame in values.values())
         low, high = corrected_interval(scans, setting.test_share)
-        own = pooled(rows.filter(*of_method))
-        resampled = weighted_auc(own.y, own.probability, patient_counts(own.patients))
-        pooled_low, pooled_high = interval(resampled)
         yield {
             "architecture": architecture,
             "region": place.replace("\n", " "),
             "rounds": len(scans),
-            "mean_auc": scans.mean(),
-            "sd_auc": scans.std(ddof=1),
+            "mean_auc": float(scans.mean()) if len(scans) else np.nan,
+            "sd_auc": float(scans.std(ddof=1)) if len(scans) > 1 else np.nan,
             "low": low,
             "high": high,
-            "mean_auc_patients": patients.mean(),
-            "pooled_auc": weighted_auc(own.y, own.probability, np.ones((1, len(own.y)), np.int64)).item(),
-            "pooled_low": pooled_low,
-            "pooled_high": pooled_high,
+            "mean_auc_patients": float(patients.mean()) if len(patients) else np.nan,
+            **_pooled_auc(rows.filter(*of_method)),
         }
+
+
+def _pooled_auc(rows: pl.DataFrame) -> dict[str, float]:
+    """AUC of all test scans together, with its interval; NaN for more than two classes, or of one."""
+    names = ("pooled_auc", "pooled_low", "pooled_high")
+    if rows["probability"].null_count() or rows["y"].n_unique() < 2:
+        return dict.fromkeys(names, np.nan)
+    own = pooled(rows)
+    once = np.ones((1, len(own.y)), np.int64)
+    resampled = weighted_auc(own.y, own.probability, patient_counts(own.patients))
+    return dict(zip(names, (weighted_auc(own.y, own.probability, once).item(), *interval(resampled)), strict=True))
 
 
 def place_of(method: str, region: str | None) -> tuple[str, str]:
@@ -96,7 +102,7 @@ def draw_regional(setting: Setting) -> Drawing:
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=(5.2, 1))
         _draw_experts(left, data)
         _draw_paper(right)
-        lowest = float(np.nanmin([data["pooled_low"].min(), (data["mean_auc"] - data["sd_auc"]).min(), 0.5]))
+        lowest = float(np.nanmin([*data["pooled_low"], *(data["mean_auc"] - data["sd_auc"]), 0.5]))
         left.set_ylim(max(0.0, np.floor(lowest * 10) / 10), 1.01)
     caption = CAPTION.format(
         rounds=len(setting.split.rounds),

@@ -13,9 +13,12 @@ from ren_features.errors import StoreError
 from ren_models.splits import Split
 from ren_models.stored_splits import read_split
 
+MAKERS = {"ablation": "ren-analysis fig4"}
+"""Commands that make results of an experiment, where it is not `ren-models radiomics`."""
+
 TEST_ROWS = """
-    SELECT m.experiment, m.architecture AS method, p.region, p.patient_id, p.scan_id, l.value AS y, p.probability, p.round
-    FROM predictions p JOIN models m USING (model_id) JOIN labels l ON l.scan_id = p.scan_id AND l.task = m.task
+    SELECT m.experiment, m.architecture AS method, p.region, p.patient_id, p.scan_id, p.label AS y, p.probability, p.round
+    FROM predictions p JOIN models m USING (model_id)
     WHERE m.task = ? AND m.split_id = ? AND m.permutation = 0 AND p.part = 'test'
 """
 
@@ -63,7 +66,7 @@ def results(setting: Setting, experiment: str, metric: str) -> pl.DataFrame:
     if found.is_empty():
         raise StoreError(
             f"store {setting.store.path}: expected results of experiment {experiment}, task {setting.task}, split "
-            f"{setting.split.split_id}, found none; `ren-models radiomics` makes them"
+            f"{setting.split.split_id}, found none; `{MAKERS.get(experiment, 'ren-models radiomics')}` makes them"
         )
     return found
 
@@ -88,16 +91,20 @@ def expert_experiments(setting: Setting) -> list[str]:
 
 
 def test_rows(setting: Setting, experiment: str) -> pl.DataFrame:
-    """Predictions of the test parts of all rounds, pooled; ordered, so that what is drawn from them is the same each time.
+    """Predictions of the test parts of all rounds, pooled; ordered, so that what is drawn from them is the same each time."""
+    return setting.store.sql(f"{TEST_ROWS} AND m.experiment = ? ORDER BY ALL", [*setting.key, experiment])
+
+
+def of_two_classes(rows: pl.DataFrame, setting: Setting) -> pl.DataFrame:
+    """The rows, if their task has two classes.
 
     Raises
     ------
     StoreError
-        When the task has more than two classes, for which pooled AUCs are not made.
+        When it has more.
     """
-    rows = setting.store.sql(f"{TEST_ROWS} AND m.experiment = ? ORDER BY ALL", [*setting.key, experiment])
     if rows["probability"].null_count():
-        raise StoreError(f"task {setting.task}: expected two classes for a figure of pooled predictions, got more")
+        raise StoreError(f"task {setting.task}: expected two classes for this, got more; fig3 and fig4 take any number")
     return rows
 
 
@@ -122,15 +129,15 @@ def regions(setting: Setting) -> list[str]:
 def provenance(setting: Setting, *experiments: str) -> str:
     """The end of a caption: cohort, task, split, spec, and when the numbers were computed."""
     store, split = setting.store, setting.split
-    patients, scans, positive = store.sql(
-        """SELECT count(DISTINCT patient_id), count(*), count(DISTINCT patient_id) FILTER (value > 0)
-        FROM labels JOIN scans USING (scan_id)
-        WHERE task = ? AND patient_id IN (SELECT patient_id FROM rounds WHERE split_id = ?)""",
+    patients, positive, scans = store.sql(
+        """SELECT count(DISTINCT patient_id), count(DISTINCT patient_id) FILTER (value > 0), count(DISTINCT scan_id)
+        FROM labels JOIN radiomics USING (scan_id) WHERE task = ? AND spec_id IN (FROM latest_spec)
+        AND patient_id IN (SELECT patient_id FROM rounds WHERE split_id = ?)""",
         setting.key,
     ).row(0)
     runs = store.sql(
-        """SELECT string_agg(DISTINCT u.spec_id, ', '), max(u.finished_at)::DATE::VARCHAR FROM runs u
-        WHERE u.run_id IN (SELECT run_id FROM results WHERE task = ? AND split_id = ? AND list_contains(?, experiment))""",
+        """SELECT string_agg(DISTINCT r.spec_id, ', '), max(u.finished_at)::DATE::VARCHAR FROM results r JOIN runs u USING (run_id)
+        WHERE task = ? AND split_id = ? AND list_contains(?, experiment)""",
         [*setting.key, list(experiments)],
     ).row(0)
     spec, computed = runs if runs[0] else (store.latest_spec, None)

@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from analysis.bootstrap import RESAMPLES
+from analysis.bootstrap import RESAMPLES, weighted_auc
 from analysis.comparison import Difference, cluster_bootstrap, corrected_interval, corrected_t, delong, holm, paired_t
 from analysis.figure import COLOURS, TWO_COLUMNS, Drawing, new_figure, style
-from analysis.stored_results import Pooled, Setting, expert_experiments, pooled, provenance, regions, results, test_rows
+from analysis.stored_results import Setting, expert_experiments, of_two_classes, provenance, regions, results, test_rows
 from ren_features.errors import SpecError
 
 TESTS = ("paired", "corrected", "bootstrap", "delong")
@@ -47,81 +47,87 @@ def compare(setting: Setting, baseline: str = BASELINE) -> pl.DataFrame:
     -------
     polars.DataFrame
         A row for each other method: mean, SD and corrected 95 % interval of its AUC over rounds; for each of `TESTS` the
-        difference from the baseline, its interval, its p-value, and that adjusted by Holm over the rows.
+        difference from the baseline, its interval, its p-value, and that adjusted by Holm over the rows; mean Brier score and
+        calibration. AUCs are of the scans that both methods have.
 
     Raises
     ------
     SpecError
         When there is no such baseline.
     """
-    rounds, rows = _rounds(setting), _rows(setting)
-    if baseline not in rounds:
-        raise SpecError(f"baseline: expected one of {', '.join(rounds)}, got {baseline}")
-    against = [_compare(setting, name, rounds, rows, baseline) for name in rounds if name != baseline]
+    rows = _rows(setting)
+    if baseline not in rows:
+        raise SpecError(f"baseline: expected one of {', '.join(rows)}, got {baseline}")
+    against = [_compare(setting, name, rows[name], rows[baseline]) for name in rows if name != baseline]
     if not against:
         raise SpecError(f"baseline: expected another method beside {baseline}, found none in the store")
-    frame = pl.DataFrame(against, infer_schema_length=None)
-    return frame.with_columns(pl.Series(f"{test}_p_holm", holm(frame[f"{test}_p"].to_list())) for test in TESTS)
-
-
-def _rounds(setting: Setting) -> dict[str, dict[int, float]]:
-    """AUC of each method by round, regions first and in their order."""
-    order = {name: place for place, name in enumerate(regions(setting))}
-    found = pl.concat(results(setting, each, "auc_test") for each in expert_experiments(setting)).filter(permutation=0)
-    keys = sorted(found.select("method", "region").unique().rows(), key=lambda key: (order.get(key[1], len(order)), key[0]))
-    by_key = dict(found.group_by("method", "region"))
-    return {name_of(*key): dict(by_key[key].select("round", "value").rows()) for key in keys}
+    frame = pl.DataFrame(against, infer_schema_length=None).with_columns(baseline=pl.lit(baseline))
+    adjusted = frame.with_columns(pl.Series(f"{test}_p_holm", holm(frame[f"{test}_p"].to_list())) for test in TESTS)
+    return adjusted.join(_calibration(setting), on="method", how="left", maintain_order="left")
 
 
 def _rows(setting: Setting) -> dict[str, pl.DataFrame]:
-    found = pl.concat(test_rows(setting, each) for each in expert_experiments(setting))
-    return {name_of(*key): rows for key, rows in found.group_by("method", "region")}
+    """Test rows of each method, those of regions first and in their order."""
+    order = {name: place for place, name in enumerate(regions(setting))}
+    found = of_two_classes(pl.concat(test_rows(setting, each) for each in expert_experiments(setting)), setting)
+    by_key = dict(found.group_by("method", "region"))
+    keys = sorted(by_key, key=lambda key: (order.get(key[1], len(order)), key[0]))
+    return {name_of(*key): by_key[key] for key in keys}
 
 
-def _compare(
-    setting: Setting, name: str, rounds: dict[str, dict[int, float]], rows: dict[str, pl.DataFrame], baseline: str
-) -> dict[str, Any]:
-    own, other = _shared_rounds(rounds[name], rounds[baseline])
-    y, first, second, patients = _shared_rows(rows[name], rows[baseline])
-    of_patients = [_by_patient(Pooled(y, each, patients)) for each in (first, second)]
+def _calibration(setting: Setting) -> pl.DataFrame:
+    """Means over rounds of what says whether probabilities can be taken at their word."""
+    names = {
+        "brier": "brier_test",
+        "calibration_slope": "calibration_slope_test",
+        "calibration_intercept": "calibration_intercept_test",
+    }
+    found = [
+        results(setting, experiment, metric).with_columns(metric=pl.lit(name))
+        for experiment in expert_experiments(setting)
+        for name, metric in names.items()
+    ]
+    every = pl.concat(found).filter(permutation=0)
+    named = every.with_columns(
+        method=pl.when(pl.col("region").is_null()).then("method").otherwise(pl.format("{} {}", "method", "region"))
+    )
+    return named.pivot("metric", index="method", values="value", aggregate_function="mean")
+
+
+def _compare(setting: Setting, name: str, first: pl.DataFrame, second: pl.DataFrame) -> dict[str, Any]:
+    shared = first.join(second.select("scan_id", "round", other="probability"), on=["scan_id", "round"]).sort("scan_id", "round")
+    own, other = _by_round(shared)
+    y, p, q, patients = (shared[column].to_numpy() for column in ("y", "probability", "other", "patient_id"))
+    of_patients = shared.group_by("patient_id").agg(pl.max("y"), pl.mean("probability", "other")).sort("patient_id")
     found = {
         "paired": paired_t(own, other),
         "corrected": corrected_t(own, other, setting.test_share),
-        "bootstrap": cluster_bootstrap(y, first, second, patients),
-        "delong": delong(of_patients[0].y, of_patients[0].probability, of_patients[1].probability),
+        "bootstrap": cluster_bootstrap(y, p, q, patients.astype(np.str_)),
+        "delong": delong(*(of_patients[column].to_numpy() for column in ("y", "probability", "other"))),
     }
     low, high = corrected_interval(own, setting.test_share)
-    facts = {"method": name, "baseline": baseline, "rounds": len(own), "scans": len(y), "patients": len(of_patients[0].y)}
-    spread = {"mean_auc": own.mean(), "sd_auc": own.std(ddof=1), "low": low, "high": high}
+    facts = {"method": name, "rounds": len(own), "scans": len(y), "patients": len(of_patients)}
+    spread = {"mean_auc": _mean(own), "sd_auc": float(own.std(ddof=1)) if len(own) > 1 else np.nan, "low": low, "high": high}
     return facts | spread | {key: value for test in TESTS for key, value in _columns(test, found[test])}
+
+
+def _by_round(shared: pl.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """AUCs of both methods in each round whose shared scans have both classes."""
+    pairs = []
+    for _, rows in shared.group_by("round", maintain_order=True):
+        y, once = rows["y"].to_numpy(), np.ones((1, len(rows)), np.int64)
+        pairs.append([weighted_auc(y, rows[column].to_numpy(), once).item() for column in ("probability", "other")])
+    known = np.array([pair for pair in pairs if not np.isnan(pair).any()]).reshape(-1, 2)
+    return known[:, 0], known[:, 1]
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(values.mean()) if len(values) else np.nan
 
 
 def _columns(test: str, difference: Difference) -> Iterator[tuple[str, float]]:
     for name, value in zip(("difference", "low", "high", "p"), difference, strict=True):
         yield f"{test}_{name}", value
-
-
-def _shared_rounds(first: dict[int, float], second: dict[int, float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    shared = [each for each in sorted(first) if first[each] is not None and second.get(each) is not None]
-    return np.array([first[each] for each in shared]), np.array([second[each] for each in shared])
-
-
-def _shared_rows(
-    first: pl.DataFrame, second: pl.DataFrame
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], NDArray[np.str_]]:
-    both = first.join(second.select("scan_id", "round", other="probability"), on=["scan_id", "round"]).sort("scan_id", "round")
-    return (
-        both["y"].to_numpy(),
-        both["probability"].to_numpy(),
-        both["other"].to_numpy(),
-        both["patient_id"].to_numpy().astype(np.str_),
-    )
-
-
-def _by_patient(rows: Pooled) -> Pooled:
-    """One row a patient, of mean probability and largest label."""
-    frame = pl.DataFrame({"patient_id": rows.patients, "y": rows.y, "probability": rows.probability})
-    return pooled(frame.group_by("patient_id").agg(pl.max("y"), pl.mean("probability")).sort("patient_id"))
 
 
 def draw_comparison(setting: Setting, baseline: str = BASELINE) -> Drawing:

@@ -123,8 +123,9 @@ def _labels(rows: list[Row], column: str) -> dict[str, int]:
 def _classes(column: pl.Series) -> Mapping[str, int]:
     """Cells that a label may have: those of two classes; of more when the column has 0, 1, 2 and on without a gap."""
     cells = column.drop_nulls().unique()
-    more = {str(number): number for number in range(len(cells))}
-    return more if len(more) > 2 and set(cells) == set(more) else BINARY
+    more = {f"{number}{ending}": number for number in range(len(cells)) for ending in ("", ".0")}
+    found = {more.get(cell) for cell in cells}
+    return more if len(cells) > 2 and found == set(range(len(cells))) else BINARY
 
 
 def _label_columns(table: pl.DataFrame) -> list[str]:
@@ -198,7 +199,7 @@ class Row:
             yield f"mask_scheme: expected one of {', '.join(LABEL_SCHEMES)}, got {self.cells['mask_scheme']!r}"
         for name, value in self.cells.items():
             if name in classes and value not in classes[name]:
-                yield f"{name}: expected 0, 1 or an empty cell, got {value!r}"
+                yield f"{name}: expected 0, 1 or an empty cell, got {value!r} (of more classes, 0, 1, 2 and on without a gap)"
         if not SAFE_UID.fullmatch(self.cells.get("series_uid", "1")):
             yield f"series_uid: expected a DICOM UID of digits and dots, got {self.cells['series_uid']!r}"
         if "scan_date" in self.cells and _date(self.cells["scan_date"]) is None:

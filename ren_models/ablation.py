@@ -9,12 +9,13 @@ from collections.abc import Iterator
 
 import data_catalog
 from ren_features import FeatureStore
+from ren_features.errors import SpecError
 from ren_models.cross_validation import Fit
 from ren_models.experiment import Experiment
 from ren_models.experts.settings import REN_SETTINGS
 from ren_models.inputs import Inputs, of_features, region_inputs
 from ren_models.radiomics import fits_of
-from ren_models.stored_splits import read_split
+from ren_models.stored_splits import current_split
 
 ALL = "all"
 CONTROL_SEED = 1
@@ -27,11 +28,15 @@ def families() -> tuple[str, ...]:
 
 def plan_ablation(store: FeatureStore, task: str, *, split_id: str | None = None) -> tuple[Experiment, tuple[Fit, ...]]:
     """The experiment and its fits, for each region and round, with REN's settings."""
-    split, spec_id = read_split(store, task, split_id), store.latest_spec
+    split, spec_id = current_split(store, task, split_id), store.latest_spec
     whole = region_inputs(store, task, spec_id, ALL)
     parts = tuple(part for each in whole for part in _parts(each))
-    fits = (*fits_of(store, split, (*whole, *parts)), *fits_of(store, split, whole, (CONTROL_SEED,)))
-    return Experiment("ablation", split, spec_id, REN_SETTINGS, frozenset({"predictions"}), "ablation"), fits
+    if not parts:
+        raise SpecError(f"spec {spec_id}: expected features of two families or more, got those of one")
+    fits, left_out = fits_of(store, split, (*whole, *parts))
+    control, _ = fits_of(store, split, whole, (CONTROL_SEED,))
+    experiment = Experiment("ablation", split, spec_id, REN_SETTINGS, frozenset({"predictions"}), "ablation", left_out)
+    return experiment, (*fits, *control)
 
 
 def _parts(inputs: Inputs) -> Iterator[Inputs]:

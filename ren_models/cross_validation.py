@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import repeat
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ren_models.experts.radiomics import RadiomicsExpert
 from ren_models.experts.settings import RadiomicsSettings
@@ -39,9 +40,11 @@ class Fit:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What an expert says of a part; probabilities have the shape (scan, class)."""
+    """What an expert says of the scans of a part."""
 
-    part: Part
+    part: str
+    scan_ids: NDArray[np.str_]
+    patient_ids: NDArray[np.str_]
     rows: Rows
 
 
@@ -69,7 +72,7 @@ def evaluate_fit(fit: Fit, settings: RadiomicsSettings) -> Evaluation:
         parts = permute_labels(parts, fit.permutation)
     expert = RadiomicsExpert(fit.inputs.region, fit.inputs.matrix.feature_names, settings).fit(parts.train)
     val, test = (_predict(expert, part, fit.classes) for part in (parts.val, parts.test))
-    of_patients = evaluate(*(by_patient(each.rows, each.part.patient_ids) for each in (val, test)))
+    of_patients = evaluate(*(by_patient(each.rows, each.patient_ids) for each in (val, test)))
     metrics = evaluate(val.rows, test.rows) | {f"{name}_patient": value for name, value in of_patients.items()}
     return Evaluation(fit, expert, (val, test), metrics)
 
@@ -77,4 +80,4 @@ def evaluate_fit(fit: Fit, settings: RadiomicsSettings) -> Evaluation:
 def _predict(expert: RadiomicsExpert, part: Part, classes: int) -> Prediction:
     probabilities = np.zeros((len(part.y), classes))
     probabilities[:, expert.classes_] = expert.predict_proba(part.X)
-    return Prediction(part, Rows(part.y, probabilities))
+    return Prediction(part.name, part.scan_ids, part.patient_ids, Rows(part.y, probabilities))

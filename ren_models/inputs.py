@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -11,7 +13,8 @@ from ren_features import FeatureStore
 from ren_features.store import Matrix
 
 
-class Inputs(NamedTuple):
+@dataclass(frozen=True)
+class Inputs:
     """Rows for an expert.
 
     Attributes
@@ -26,6 +29,19 @@ class Inputs(NamedTuple):
     method: str
     region: str | None
     matrix: Matrix
+
+    @property
+    def name(self) -> str:
+        """What messages call it: the method, and the region if there is one."""
+        return f"{self.method} {self.region}" if self.region else self.method
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of features, labels and whose they are."""
+        content = hashlib.sha256(np.ascontiguousarray(self.matrix.X).tobytes())
+        for part in (self.matrix.y, self.matrix.scan_ids, self.matrix.patient_ids, self.matrix.feature_names):
+            content.update("\n".join(map(str, part)).encode())
+        return content.hexdigest()
 
 
 def region_inputs(store: FeatureStore, task: str, spec_id: str, method: str = "radiomics") -> tuple[Inputs, ...]:

@@ -107,7 +107,7 @@ def _separated(rows: Rows) -> bool:
 
 
 def threshold_at_specificity(val: Rows, specificity: float = SPECIFICITY) -> float:
-    """Smallest threshold above which no more than the allowed share of the negatives of val lies; for `p > threshold`."""
+    """Smallest threshold above which no more than the allowed share of the negatives of val lies; NaN without negatives."""
     negatives = np.sort(val.positive[val.y == 0])
     if not len(negatives):
         return np.nan
@@ -116,16 +116,16 @@ def threshold_at_specificity(val: Rows, specificity: float = SPECIFICITY) -> flo
 
 def sensitivity(rows: Rows, threshold: float) -> float:
     """Share of the positives above the threshold."""
-    return _share(rows.positive[rows.y == 1] > threshold)
+    return _share(rows.positive[rows.y == 1] > threshold, threshold)
 
 
 def specificity(rows: Rows, threshold: float) -> float:
     """Share of the negatives that are not above the threshold."""
-    return _share(rows.positive[rows.y == 0] <= threshold)
+    return _share(rows.positive[rows.y == 0] <= threshold, threshold)
 
 
-def _share(hits: NDArray[np.bool_]) -> float:
-    return float(hits.mean()) if len(hits) else np.nan
+def _share(hits: NDArray[np.bool_], threshold: float) -> float:
+    return float(hits.mean()) if len(hits) and not np.isnan(threshold) else np.nan
 
 
 def evaluate(val: Rows, test: Rows) -> dict[str, float]:

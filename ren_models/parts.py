@@ -70,6 +70,15 @@ def read_parts(matrix: Matrix, each: Round) -> Parts:
     return parts
 
 
+def lack(matrix: Matrix, each: Round) -> str | None:
+    """What a round lacks for a fit: rows in a part, or two classes in train; None when it lacks nothing."""
+    found = {name: matrix.y[np.isin(matrix.patient_ids, sorted(each.patients(name)))] for name in PARTS}
+    empty = [name for name, y in found.items() if not len(y)]
+    if empty:
+        return f"no rows in {' and '.join(empty)}"
+    return "one class in train" if len(np.unique(found["train"])) < 2 else None
+
+
 def _part(matrix: Matrix, each: Round, name: str) -> Part:
     rows = np.isin(matrix.patient_ids, sorted(each.patients(name)))
     return Part(name, each.index, matrix.X[rows], matrix.y[rows], matrix.scan_ids[rows], matrix.patient_ids[rows])
@@ -85,10 +94,14 @@ def permute_labels(parts: Parts, seed: int) -> Parts:
 
 
 def _permuted(part: Part, seed: int, number: int) -> Part:
-    patients = np.unique(part.patient_ids)
-    donors = np.random.default_rng([seed, part.round, number]).permutation(patients)
-    y = part.y.copy()
-    for patient, donor in zip(patients, donors, strict=True):
-        own, given = part.patient_ids == patient, part.y[part.patient_ids == donor]
-        y[own] = given[np.arange(own.sum()) * len(given) // own.sum()]
-    return replace(part, y=y)
+    return replace(part, y=labels_of_donors(part.y, part.patient_ids, np.random.default_rng([seed, part.round, number])))
+
+
+def labels_of_donors(y: NDArray[np.int64], patients: NDArray[np.str_], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Labels after each patient's have been given to another one, shape (scan,)."""
+    places = [np.flatnonzero(patients == name) for name in np.unique(patients)]
+    shuffled = y.copy()
+    for own, donor in zip(places, rng.permutation(len(places)), strict=True):
+        given = y[places[donor]]
+        shuffled[own] = given[np.arange(len(own)) * len(given) // len(own)]
+    return shuffled

@@ -9,8 +9,9 @@ from ren_models.cross_validation import Fit
 from ren_models.experiment import Experiment
 from ren_models.experts.settings import REN_SETTINGS, RadiomicsSettings
 from ren_models.inputs import Inputs, region_inputs, whole_set_inputs
+from ren_models.parts import lack
 from ren_models.splits import Split
-from ren_models.stored_splits import read_split
+from ren_models.stored_splits import current_split
 
 METHOD = "radiomics"
 
@@ -35,16 +36,20 @@ def plan_radiomics(
         By default the split of the task that was made last.
     settings : RadiomicsSettings
     """
-    split, spec_id = read_split(store, task, split_id), store.latest_spec
+    split, spec_id = current_split(store, task, split_id), store.latest_spec
     regions = region_inputs(store, task, spec_id, METHOD)
     seeds = range(1, permutations + 1) if permutations else (0,)
-    fits = fits_of(store, split, (*regions, *whole_set_inputs(store, regions)), seeds)
+    fits, left_out = fits_of(store, split, (*regions, *whole_set_inputs(store, regions)), seeds)
     name, keeps = ("radiomics_permuted", ()) if permutations else ("radiomics", ("predictions", "files"))
-    return Experiment(name, split, spec_id, settings, frozenset(keeps)), fits
+    return Experiment(name, split, spec_id, settings, frozenset(keeps), left_out=left_out), fits
 
 
-def fits_of(store: FeatureStore, split: Split, inputs: Iterable[Inputs], permutations: Iterable[int] = (0,)) -> tuple[Fit, ...]:
-    """A fit for each permutation of the labels, each inputs and each round."""
+def fits_of(
+    store: FeatureStore, split: Split, inputs: Iterable[Inputs], permutations: Iterable[int] = (0,)
+) -> tuple[tuple[Fit, ...], tuple[str, ...]]:
+    """A fit for each permutation of the labels, each inputs and each round; and which rounds are left out, and why."""
     classes = int(store.sql("SELECT max(value) + 1 FROM labels WHERE task = ?", [split.task]).item())
-    every = tuple(inputs)
-    return tuple(Fit(each, number, classes, seed) for seed in permutations for each in every for number in split.rounds)
+    found = [(each, number, lack(each.matrix, number)) for each in inputs for number in split.rounds]
+    left_out = tuple(f"{each.name}, round {number.index}: {lacking}" for each, number, lacking in found if lacking)
+    usable = [(each, number) for each, number, lacking in found if not lacking]
+    return tuple(Fit(each, number, classes, seed) for seed in permutations for each, number in usable), left_out

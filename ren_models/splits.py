@@ -97,11 +97,11 @@ def make_split(labels: Mapping[str, int], task: str, *, protocol: str = "full", 
     for train, one, other in _folds(classes, folds, seed):
         for val, test in ((one, other), (other, one))[: 2 if protocol == "full" else 1]:
             rounds.append(Round(len(rounds), *(frozenset(patients[part].tolist()) for part in (train, val, test))))
-    return Split(split_id(labels, task, protocol, folds, seed), task, protocol, folds, seed, tuple(rounds))
+    return Split(digest(labels, task, protocol, folds, seed), task, protocol, folds, seed, tuple(rounds))
 
 
-def split_id(labels: Mapping[str, int], task: str, protocol: str, folds: int, seed: int) -> str:
-    """First 16 hexadecimal digits of the SHA-256 of the settings and labels."""
+def digest(labels: Mapping[str, int], task: str, protocol: str, folds: int, seed: int) -> str:
+    """The id of a split: first 16 hexadecimal digits of the SHA-256 of the settings and labels."""
     content = json.dumps([task, protocol, folds, seed, sorted(labels.items())])
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 

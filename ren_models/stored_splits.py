@@ -12,7 +12,7 @@ from ren_features.provenance import Run
 from ren_features.store.connection import transaction
 from ren_features.store.rows import insert, insert_frame, now
 from ren_features.store.writing import begin_run, finish_run
-from ren_models.splits import PARTS, Round, Split, make_split
+from ren_models.splits import PARTS, Round, Split, digest, make_split
 
 
 class Stored(NamedTuple):
@@ -71,6 +71,24 @@ def _rows(split: Split) -> pl.DataFrame:
     return pl.DataFrame(rows, ["split_id", "round", "patient_id", "part"], orient="row")
 
 
+def current_split(store: FeatureStore, task: str, split_id: str | None = None) -> Split:
+    """The split that new fits use: the one that was made last, which must be of the labels as they are, or the one that is named.
+
+    Raises
+    ------
+    SplitError
+        When there is none, or patients or labels have changed since it was made.
+    """
+    split = read_split(store, task, split_id)
+    now_is = digest(patient_labels(store, task), task, split.protocol, split.folds, split.seed)
+    if not split_id and now_is != split.split_id:
+        raise SplitError(
+            f"store {store.path}: expected a split of the patients and labels of {task} as they are, got {split.split_id}, "
+            "made before they changed; `ren-models split` makes one, `--split` names an old one"
+        )
+    return split
+
+
 def read_split(store: FeatureStore, task: str, split_id: str | None = None) -> Split:
     """A split of the task; the one that was made last, unless another is named.
 
@@ -88,7 +106,8 @@ def read_split(store: FeatureStore, task: str, split_id: str | None = None) -> S
         named = f" {split_id}" if split_id else ""
         raise SplitError(f"store {store.path}: expected split{named} of task {task}, found none; `ren-models split` makes one")
     facts = found.row(-1, named=True)
-    rounds = store.sql("SELECT round, part, list(patient_id) FROM rounds WHERE split_id = ? GROUP BY ALL", [facts["split_id"]])
+    query = "SELECT round, part, list(patient_id) FROM rounds WHERE split_id = ? GROUP BY ALL"
+    rounds = store.sql(query, [facts["split_id"]])
     parts = {(index, part): frozenset(patients) for index, part, patients in rounds.iter_rows()}
     whole = tuple(
         Round(index, *(parts.get((index, part), frozenset()) for part in PARTS))

@@ -105,7 +105,7 @@ def _fit_ablation(store: Path, task: str, split_id: str | None, jobs: int | None
     from ren_features.cores import available_cores
     from ren_features.progress import counter
     from ren_models.ablation import plan_ablation
-    from ren_models.experiment import is_stored, run_experiment
+    from ren_models.running import is_stored, run_experiment
 
     with FeatureStore(store) as opened:
         experiment, fits = plan_ablation(opened, task, split_id=split_id)

@@ -302,6 +302,7 @@ CREATE TABLE predictions (
     architecture VARCHAR NOT NULL,
     round INTEGER NOT NULL,
     part VARCHAR NOT NULL,
+    label INTEGER NOT NULL,
     probability DOUBLE,
     probabilities DOUBLE[],
     PRIMARY KEY (model_id, scan_id)
@@ -318,6 +319,7 @@ CREATE TABLE results (
     metric VARCHAR NOT NULL,
     permutation INTEGER NOT NULL,
     value DOUBLE,
+    spec_id VARCHAR NOT NULL,
     run_id VARCHAR NOT NULL,
     UNIQUE (experiment, task, split_id, method, region, round, metric, permutation)
 );

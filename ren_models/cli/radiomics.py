@@ -28,14 +28,16 @@ def radiomics(
     from ren_features import FeatureStore
     from ren_features.cores import available_cores
     from ren_features.progress import counter
-    from ren_models.experiment import run_experiment
     from ren_models.experts.settings import RadiomicsSettings
     from ren_models.radiomics import plan_radiomics
+    from ren_models.running import run_experiment
     from ren_models.summary import summary
 
     settings = RadiomicsSettings.from_yaml(params) if params else RadiomicsSettings()
     with FeatureStore(store, read_only=False) as opened:
         experiment, fits = plan_radiomics(opened, task, permutations=permute_labels, split_id=split_id, settings=settings)
+        for reason in experiment.left_out:
+            typer.echo(f"left out: {reason}", err=True)
         with counter(len(fits), "fits") as tell:
             run_experiment(opened, experiment, fits, jobs=jobs or available_cores(), listener=tell)
         typer.echo(summary(opened, experiment))

@@ -22,14 +22,17 @@ def split(
     Example: ren-models split --store ren.duckdb --task has_ILD
     """
     from ren_features import FeatureStore
-    from ren_models.stored_splits import store_split
+    from ren_models.stored_splits import read_split, store_split
 
     with FeatureStore(store, read_only=False) as opened:
         made = store_split(opened, task, protocol=protocol, folds=folds, seed=seed)
+        last = read_split(opened, task).split_id
     rounds = made.split.rounds
     parts = ", ".join(f"{len(rounds[0].patients(part))} {part}" for part in ("train", "val", "test"))
     known = " (there already)" if made.known else ""
     settings = f"task {task}, protocol {protocol}, {len(rounds)} rounds"
     typer.echo(f"split {made.split.split_id}{known}: {settings}; patients of the first round: {parts}")
+    if last != made.split.split_id:
+        typer.echo(f"commands use {last}, which was made after it; name this one with --split {made.split.split_id}")
     if made.without_label:
         typer.echo(f"{made.without_label} patients have no label of {task} and are left out")

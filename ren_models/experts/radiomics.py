@@ -65,7 +65,13 @@ class RadiomicsExpert:
                 f"round {rows.round}, region {self.region}: expected two classes in train, got {self.classes_.tolist()}"
             )
         rows = replace(rows, y=np.searchsorted(self.classes_, rows.y))
-        self.chosen_ = self._stop_early(rows, self._search(rows, self.settings))
+        try:
+            self.chosen_ = self._stop_early(rows, self._search(rows, self.settings))
+        except (ValueError, XGBoostError) as error:
+            reason = str(error).splitlines()[0]
+            raise SplitError(
+                f"round {rows.round}, region {self.region}: train has too few patients for inner folds: {reason}"
+            ) from error
         pipeline = _pipeline(self.chosen_).fit(rows.X, rows.y)
         self.medians_, self.model_ = pipeline[0].statistics_, pipeline[1]
         return self

@@ -10,7 +10,21 @@ from typing import Any
 from ren_features.errors import SpecError
 from ren_features.yaml_file import mapping, read_yaml, refuse_unknown
 
-SEARCHABLE = ("n_estimators", "max_depth", "learning_rate", "min_child_weight", "reg_lambda", "subsample", "colsample_bytree")
+RANGES: Mapping[str, tuple[type, float, float]] = {
+    "n_estimators": (int, 1, 100_000),
+    "max_depth": (int, 1, 50),
+    "learning_rate": (float, 1e-6, 1),
+    "min_child_weight": (float, 0, 1e6),
+    "reg_lambda": (float, 0, 1e6),
+    "subsample": (float, 0.01, 1),
+    "colsample_bytree": (float, 0.01, 1),
+    "seed": (int, 0, 2**31 - 1),
+    "early_stopping_rounds": (int, 1, 100_000),
+    "inner_folds": (int, 2, 100),
+}
+"""Whole numbers or any, from where to where."""
+
+SEARCHABLE = tuple(RANGES)[:7]
 
 
 @dataclass(frozen=True)
@@ -36,7 +50,8 @@ class RadiomicsSettings:
     Raises
     ------
     SpecError
-        When a setting is no number above 0, cannot be searched, or both early stopping and the number of trees are to be found.
+        When a setting is no number in its range or cannot be searched, or when early stopping and a search are both to find the
+        number of trees.
     """
 
     n_estimators: int = 50
@@ -52,19 +67,20 @@ class RadiomicsSettings:
     inner_folds: int = 3
 
     def __post_init__(self) -> None:
-        for name in (*SEARCHABLE, "inner_folds", "early_stopping_rounds"):
-            value, optional = getattr(self, name), name == "early_stopping_rounds"
-            if not ((isinstance(value, int | float) and value > 0) or (optional and value is None)):
-                raise SpecError(f"{name}: expected a number above 0, got {value!r}")
+        for name in RANGES:
+            if name != "early_stopping_rounds" or self.early_stopping_rounds is not None:
+                _check(name, getattr(self, name))
+        if not isinstance(self.search, Mapping):
+            raise SpecError(f"search: expected settings with lists of values, got {self.search!r}")
         for name, values in self.search.items():
             if name not in SEARCHABLE:
                 raise SpecError(f"search: expected settings out of {', '.join(SEARCHABLE)}, got {name}")
             if not isinstance(values, list) or not values:
                 raise SpecError(f"search: expected a list of values for {name}, got {values!r}")
+            for value in values:
+                _check(name, value)
         if self.early_stopping_rounds is not None and "n_estimators" in self.search:
             raise SpecError("search: expected no n_estimators beside early_stopping_rounds, which finds it")
-        if self.inner_folds < 2:
-            raise SpecError(f"inner_folds: expected 2 or more, got {self.inner_folds}")
 
     @classmethod
     def from_yaml(cls, path: Path) -> RadiomicsSettings:
@@ -88,6 +104,14 @@ class RadiomicsSettings:
     def as_dict(self) -> dict[str, Any]:
         """All settings, as JSON holds them."""
         return asdict(self)
+
+
+def _check(name: str, value: Any) -> None:
+    kind, low, high = RANGES[name]
+    right = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
+    if not right or not low <= value <= high:
+        what = "a whole number" if kind is int else "a number"
+        raise SpecError(f"{name}: expected {what} from {low:g} to {high:g}, got {value!r}")
 
 
 REN_SETTINGS = RadiomicsSettings()

@@ -10,8 +10,8 @@ import pytest
 from analysis.stored_results import Setting, read_setting
 from ren_features import FeatureStore
 from ren_models.ablation import plan_ablation
-from ren_models.experiment import run_experiment
 from ren_models.radiomics import plan_radiomics
+from ren_models.running import run_experiment
 from ren_models.stored_splits import store_split
 from tests.random_store import TASK, write_random_store
 

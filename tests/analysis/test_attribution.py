@@ -36,11 +36,14 @@ def test_the_feature_that_was_planted_comes_first_and_speaks_for_the_class(setti
 def test_stability_is_one_when_rounds_agree_and_minus_one_when_they_do_not():
     values = np.array([[3.0, 2.0, 1.0], [3.0, 2.0, 1.0]])
     rounds = np.array([0, 1])
-    assert Attribution(values, values, rounds, ("a", "b", "c")).stability == pytest.approx(1)
+    scans = np.array(["s1", "s2"])
+    assert Attribution(values, values, rounds, ("a", "b", "c"), scans).stability == pytest.approx(1)
     opposed = np.array([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]])
-    assert Attribution(opposed, opposed, rounds, ("a", "b", "c")).stability == pytest.approx(-1)
+    assert Attribution(opposed, opposed, rounds, ("a", "b", "c"), scans).stability == pytest.approx(-1)
     three = np.array([[3.0, 2.0, 1.0], [3.0, 2.0, 1.0], [1.0, 2.0, 3.0]])
-    assert Attribution(three, three, np.arange(3), ("a", "b", "c")).stability == pytest.approx(-1 / 3)
+    assert Attribution(three, three, np.arange(3), ("a", "b", "c"), np.array(["s1", "s2", "s3"])).stability == pytest.approx(
+        -1 / 3
+    )
 
 
 def test_a_region_without_experts_is_named(setting):

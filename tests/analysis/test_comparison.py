@@ -66,6 +66,15 @@ def test_equal_methods_do_not_differ():
     assert paired_t(scores, scores) == corrected_t(scores, scores, 0.1) == (0, 0, 0, 1)
 
 
+def test_too_little_for_an_interval_has_none():
+    one, two = np.array([0.5]), np.array([0.7, 0.8])
+    assert np.isnan(paired_t(one, one)).all()
+    assert np.isnan(corrected_t(one, one, 0.1)).all()
+    assert np.isnan(paired_t(two, two - 0.5)[1:]).all()
+    assert np.isnan(delong(np.ones(2, int), two, two)).all()
+    assert np.isnan(cluster_bootstrap(np.ones(2, int), two, two, np.array(["a", "b"]))).all()
+
+
 def test_paired_t_of_the_sleep_data():
     """Student, Biometrika 1908;6:1: hours of sleep gained by ten patients with two drugs; t = -4.0621, p = 0.002833."""
     first = np.array([0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0])

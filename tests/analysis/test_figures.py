@@ -12,6 +12,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.image import imread
 from matplotlib.text import Text
+from sklearn.metrics import roc_auc_score
 
 from analysis.ablation import draw_ablation, number
 from analysis.attribution import draw_attribution
@@ -23,7 +24,12 @@ from analysis.tables import draw_comparison, name_of
 from ren_features import FeatureStore
 from ren_features.errors import SpecError, StoreError
 from ren_features.regions import REN_REGIONS
+from ren_models.ablation import plan_ablation
+from ren_models.experts.settings import RadiomicsSettings
 from ren_models.metrics import Rows, auc
+from ren_models.radiomics import plan_radiomics
+from ren_models.running import is_stored, run_experiment
+from ren_models.stored_splits import store_split
 
 REGIONS = [region.name for region in REN_REGIONS.regions]
 
@@ -113,7 +119,7 @@ def test_other_experts_appear_by_themselves(evaluated, tmp_path):
     with FeatureStore(path, read_only=False) as store:
         for table, changes in (
             ("models", "model_id || 'c' AS model_id, 'cnn' AS experiment, 'cnn' AS architecture, NULL AS checkpoint"),
-            ("predictions", "model_id || 'c' AS model_id, 'cnn' AS architecture"),
+            ("predictions", "model_id || 'c' AS model_id, 'cnn' AS architecture, probability * 0.9 AS probability"),
             ("results", "'cnn' AS experiment, 'cnn' AS method, value - 0.1 AS value"),
         ):
             which = "architecture = 'radiomics'" if table != "results" else "method = 'radiomics' AND experiment = 'radiomics'"
@@ -125,8 +131,7 @@ def test_other_experts_appear_by_themselves(evaluated, tmp_path):
     both = data.pivot("architecture", index="region", values="mean_auc").drop_nulls()
     assert (both["radiomics"] - both["cnn"]).to_numpy() == pytest.approx(0.1)
     row = compared.filter(method="cnn LLL").row(0, named=True)
-    assert row["corrected_difference"] == pytest.approx(-0.1)
-    assert (row["bootstrap_difference"], row["delong_p"]) == (0, 1)
+    assert (row["corrected_difference"], row["bootstrap_difference"], row["delong_p"]) == (0, 0, 1)
 
 
 def test_fig4_has_each_family_alone_and_what_is_lost_without_it(setting):
@@ -160,6 +165,55 @@ def test_comparison_is_against_the_baseline_and_adjusted(setting):
     assert data.filter(method="radiomics RML")["patients"].item() < data.filter(method="radiomics RLL")["patients"].item()
     with pytest.raises(SpecError, match=r"baseline: expected one of radiomics LUL, .*, got cnn LLL"):
         draw_comparison(setting, "cnn LLL")
+
+
+def test_methods_are_compared_on_the_scans_that_both_have(setting):
+    row = draw_comparison(setting, "radiomics LLL").data.filter(method="radiomics RML").row(0, named=True)
+    rows = setting.store.sql(
+        """SELECT p.round, p.label, p.probability, q.probability AS other FROM predictions p JOIN predictions q USING (scan_id, round, part)
+        JOIN models m ON m.model_id = p.model_id JOIN models n ON n.model_id = q.model_id
+        WHERE m.experiment = 'radiomics' AND n.experiment = 'radiomics' AND part = 'test' AND p.region = 'RML' AND q.region = 'LLL'"""
+    )
+    differences = [
+        roc_auc_score(part["label"], part["probability"]) - roc_auc_score(part["label"], part["other"])
+        for part in rows.partition_by("round")
+    ]
+    assert row["paired_difference"] == pytest.approx(np.mean(differences))
+    assert row["scans"] == len(rows)
+    assert 0 < row["brier"] < 1
+
+
+def test_labels_that_change_later_change_no_figure(evaluated, tmp_path):
+    path = shutil.copy(evaluated, tmp_path / "ren.duckdb")
+    with FeatureStore(path, read_only=False) as store:
+        before = draw_regional(read_setting(store, "ill")).data
+        store.connection.execute("UPDATE labels SET value = 1 - value")
+        assert draw_regional(read_setting(store, "ill")).data.equals(before)
+
+
+def test_results_that_were_deleted_are_computed_anew(evaluated, tmp_path):
+    path = shutil.copy(evaluated, tmp_path / "ren.duckdb")
+    with FeatureStore(path, read_only=False) as store:
+        planned = plan_ablation(store, "ill")
+        assert is_stored(store, *planned)
+        store.connection.execute("DELETE FROM results WHERE experiment = 'ablation'")
+        assert not is_stored(store, *planned)
+        with pytest.raises(StoreError, match="`ren-analysis fig4` makes them"):
+            draw_ablation(read_setting(store, "ill"))
+
+
+def test_three_classes_have_fig3_without_pooled_aucs(make_store):
+    path = make_store(patients=24, label=lambda patient, scan: patient % 3, signal=2.0)
+    with FeatureStore(path, read_only=False) as store:
+        store_split(store, "ill", protocol="paper", folds=2)
+        run_experiment(store, *plan_radiomics(store, "ill", settings=RadiomicsSettings(n_estimators=5)), jobs=2)
+        data = draw_regional(read_setting(store, "ill")).data
+        assert data["mean_auc"].is_not_nan().all()
+        assert data["pooled_auc"].is_nan().all()
+        with pytest.raises(StoreError, match="task ill: expected two classes"):
+            draw_comparison(read_setting(store, "ill"))
+        with pytest.raises(StoreError, match="task ill: expected two classes for SHAP, got 3"):
+            next(draw_attribution(read_setting(store, "ill")))
 
 
 def test_a_folder_that_cannot_be_written_is_said(setting, tmp_path):

@@ -34,6 +34,14 @@ def test_classes_that_are_apart_have_a_small_p_value():
     assert found.p == 1 / 200
 
 
+def test_labels_that_change_with_time_are_shuffled_between_patients_too():
+    points, _, patients = clusters(np.random.default_rng(1), scans=3)
+    y = np.tile([0, 0, 1], 30) * (np.arange(90) // 3 % 2)
+    found = silhouette(points + 20 * y[:, None], y, patients, permutations=199)
+    assert found.value > 0.8
+    assert found.p == 1 / 200
+
+
 def test_noise_has_uniform_p_values_although_scans_of_a_patient_lie_together():
     rng = np.random.default_rng(2)
     p_values = [silhouette(*clusters(rng), permutations=99, seed=int(rng.integers(2**31))).p for _ in range(200)]

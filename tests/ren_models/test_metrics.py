@@ -63,6 +63,8 @@ def test_what_does_not_exist_is_nan():
     one_class = binary([1, 1], [0.2, 0.4])
     assert np.isnan([auc(one_class), average_precision(one_class), *calibration(one_class)]).all()
     assert np.isnan(calibration(binary([0, 0, 1], [0.1, 0.2, 0.3]))).all()
+    threshold = threshold_at_specificity(one_class)
+    assert np.isnan([threshold, sensitivity(one_class, threshold), specificity(binary([0], [0.1]), threshold)]).all()
 
 
 def test_the_threshold_of_val_keeps_nine_of_ten_negatives():

@@ -10,14 +10,14 @@ import pytest
 
 import data_catalog
 from ren_features import FeatureStore
-from ren_features.errors import SpecError, StoreError
-from ren_models.experiment import run_experiment
+from ren_features.errors import SpecError, SplitError, StoreError
 from ren_models.experts import RadiomicsExpert
 from ren_models.experts.settings import RadiomicsSettings
 from ren_models.inputs import region_inputs, whole_set_inputs
 from ren_models.metrics import Rows, auc
 from ren_models.parts import read_parts
 from ren_models.radiomics import plan_radiomics
+from ren_models.running import run_experiment
 from ren_models.stored_splits import read_split, store_split
 
 FEW = RadiomicsSettings(n_estimators=8)
@@ -185,15 +185,20 @@ def test_a_search_and_early_stopping_choose_inside_train(make_store):
     ("text", "message"),
     [
         ("trees: 5", "keys that would not be honoured: trees"),
-        ("max_depth: deep", "max_depth: expected a number above 0, got 'deep'"),
-        ("n_estimators: 0", "n_estimators: expected a number above 0, got 0"),
+        ("max_depth: deep", "max_depth: expected a whole number from 1 to 50, got 'deep'"),
+        ("max_depth: 2.5", "max_depth: expected a whole number from 1 to 50, got 2.5"),
+        ("subsample: 2", "subsample: expected a number from 0.01 to 1, got 2"),
+        ("n_estimators: 0", "n_estimators: expected a whole number from 1 to 100000, got 0"),
+        ("n_estimators: true", "n_estimators: expected a whole number from 1 to 100000, got True"),
         ("search: {seed: [1]}", "search: expected settings out of n_estimators, .*, got seed"),
         ("search: {max_depth: 3}", "search: expected a list of values for max_depth, got 3"),
+        ("search: {max_depth: [a]}", "max_depth: expected a whole number from 1 to 50, got 'a'"),
+        ("search: [1]", r"search: expected settings with lists of values, got \[1\]"),
         (
             "search: {n_estimators: [3]}\nearly_stopping_rounds: 2",
             "search: expected no n_estimators beside early_stopping_rounds",
         ),
-        ("inner_folds: 1", "inner_folds: expected 2 or more, got 1"),
+        ("inner_folds: 1", "inner_folds: expected a whole number from 2 to 100, got 1"),
     ],
 )
 def test_settings_that_would_not_be_honoured_are_refused(tmp_path, text, message):
@@ -215,7 +220,49 @@ def test_a_fit_that_is_interrupted_leaves_the_results_as_they_were(make_store):
         with pytest.raises(KeyboardInterrupt):
             run_experiment(store, experiment, fits, jobs=2, listener=stop)
         assert store.sql("SELECT status FROM runs ORDER BY started_at DESC, run_id DESC LIMIT 1").item() == "interrupted"
+    assert len(list(Path(f"{path}.models").iterdir())) == 90
     assert table(path, "results").equals(before)
+
+
+def test_inner_folds_that_are_too_many_are_said(make_store):
+    with pytest.raises(SplitError, match="round 0, region LUL: train has too few patients for inner folds"):
+        run(make_store(), settings=RadiomicsSettings(search={"max_depth": [1, 2]}, inner_folds=50))
+
+
+def test_a_region_that_few_have_is_left_out_where_it_cannot_be_fitted(make_store):
+    path = make_store(absent=frozenset((patient, "RML") for patient in range(28)))
+    run(path)
+    results = table(path, "results").filter(metric="auc_test")
+    assert results.filter(region="RML").height < 10
+    assert results.filter(region="RLL").height == 10
+    with FeatureStore(path) as store:
+        left_out = plan_radiomics(store, "ill")[0].left_out
+    assert any(reason.startswith("radiomics RML, round") for reason in left_out)
+
+
+def test_changed_features_give_other_models_and_files_of_old_ones_go(make_store):
+    path = make_store()
+    run(path)
+    before = set(table(path, "models")["model_id"])
+    with FeatureStore(path, read_only=False) as store:
+        store.connection.execute("UPDATE radiomics SET original_glcm_Id = original_glcm_Id + 1")
+    run(path)
+    after = set(table(path, "models")["model_id"])
+    assert not before & after
+    assert {file.stem for file in Path(f"{path}.models").iterdir()} == after
+
+
+def test_labels_that_changed_after_the_split_ask_for_another(make_store):
+    path = make_store()
+    run(path)
+    with FeatureStore(path, read_only=False) as store:
+        old = read_split(store, "ill").split_id
+        store.connection.execute("UPDATE labels SET value = 1 WHERE scan_id = 'p000_1'")
+        with pytest.raises(SplitError, match=f"got {old}, made before they changed"):
+            plan_radiomics(store, "ill")
+        assert plan_radiomics(store, "ill", split_id=old)[0].split.split_id == old
+        store_split(store, "ill")
+        assert plan_radiomics(store, "ill")[0].split.split_id != old
 
 
 def test_the_commands(make_store):

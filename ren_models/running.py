@@ -1,0 +1,65 @@
+"""Running an experiment: its fits, and their rows in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from ren_features import FeatureStore
+from ren_features.errors import RenError
+from ren_features.provenance import Run
+from ren_features.store.connection import transaction
+from ren_features.store.rows import delete, insert_frame
+from ren_features.store.writing import begin_run, finish_run
+from ren_models.cross_validation import Fit, cross_validate
+from ren_models.experiment import Experiment
+from ren_models.model_files import remove_unnamed
+from ren_models.result_rows import ResultRows
+
+Listener = Callable[[str, int], None]
+
+
+def run_experiment(
+    store: FeatureStore, experiment: Experiment, fits: Sequence[Fit], *, jobs: int, listener: Listener | None = None
+) -> None:
+    """Make the fits, and put their rows in place of those that the experiment had of this task and split.
+
+    All of them are stored, or none. The same fits give the same rows, but for the run that they name.
+    """
+    run = Run.begin()
+    with transaction(store.connection):
+        begin_run(store.connection, run, experiment.spec_id)
+    status = "interrupted"
+    try:
+        rows = ResultRows(store.path, experiment, run.run_id)
+        for evaluation in cross_validate(fits, experiment.settings, jobs=jobs):
+            rows.add(evaluation)
+            if listener:
+                listener(evaluation.fit.inputs.name, 1)
+        _replace(store, experiment, rows)
+        status = "finished"
+    except RenError:
+        status = "stopped"
+        raise
+    finally:
+        finish_run(store.connection, run.run_id, status)
+        remove_unnamed(store)
+
+
+def is_stored(store: FeatureStore, experiment: Experiment, fits: Iterable[Fit]) -> bool:
+    """Whether the store has the models of exactly these fits, and results of as many."""
+    key = list(experiment.key.values())
+    which = "WHERE experiment = ? AND task = ? AND split_id = ?"
+    known = set(store.sql(f"SELECT model_id FROM models {which}", key).to_series())
+    results = store.sql(
+        f"SELECT count(*) FROM (SELECT DISTINCT method, region, round, permutation FROM results {which})", key
+    ).item()
+    return known == {experiment.model_id(fit) for fit in fits} and results == len(known)
+
+
+def _replace(store: FeatureStore, experiment: Experiment, rows: ResultRows) -> None:
+    which = "SELECT model_id FROM models WHERE experiment = ? AND task = ? AND split_id = ?"
+    with transaction(store.connection):
+        store.connection.execute(f"DELETE FROM predictions WHERE model_id IN ({which})", list(experiment.key.values()))
+        delete(store.connection, experiment.key, "models", "results")
+        for table, frame in rows.frames():
+            insert_frame(store.connection, table, frame)
