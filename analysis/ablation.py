@@ -20,14 +20,15 @@ EXPERIMENT = "ablation"
 
 SHUFFLED = "all, labels shuffled"
 
-TITLES = {"shape": "Shape", "firstorder": "First order", ALL: "All", SHUFFLED: "All, labels\nshuffled"}
+TITLES = {"shape": "Shape", "firstorder": "First order", ALL: "All", SHUFFLED: "All, labels\nshuffled once"}
 """Of rows whose name is no acronym."""
 
 CAPTION = (
     "Families of radiomics features. Left: AUC of experts that read one family alone, mean over {rounds} rounds of test "
-    "scans; all features, and all with labels shuffled between patients, as controls. Right: AUC of all features minus AUC "
-    "without the family; above 0 the family is missed. Small: 95 % intervals of the means, with the variance that Nadeau "
-    "and Bengio correct for overlapping training parts (of AUCs, cut at 0 and 1). {paper}{provenance}"
+    "scans; all features, and all with labels shuffled once between patients, as controls (`ren-models radiomics "
+    "--permute-labels` shuffles more often). Right: AUC of all features minus AUC without the family; above 0 the family is"
+    " missed. Small: 95 % intervals of the means, with the variance that Nadeau and Bengio correct for overlapping training"
+    " parts (cut at what is possible; of one class or few patients they mean little). {paper}{provenance}"
 )
 
 PAPER = "The paper gives, of another cohort, {quoted} [REN, arXiv 2510.04923, Fig. 4]. "
@@ -61,8 +62,8 @@ def _of_region(values: pl.DataFrame, region: str, test_share: float) -> Iterator
 
 def _row(kind: str, family: str, region: str, values: NDArray[np.float64], test_share: float) -> dict[str, Any]:
     low, high = corrected_interval(values, test_share)
-    if kind == "alone":
-        low, high = max(low, 0.0), min(high, 1.0)
+    least = 0.0 if kind == "alone" else -1.0
+    low, high = max(low, least), min(high, 1.0)
     known = values[~np.isnan(values)]
     spread = {
         "value": float(known.mean()) if len(known) else np.nan,

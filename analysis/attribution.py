@@ -20,6 +20,7 @@ from analysis.figure import COLOURS, TWO_COLUMNS, Drawing, new_figure, style
 from analysis.stored_results import Setting, provenance, regions
 from ren_features.errors import StoreError
 from ren_models.experts import RadiomicsExpert
+from ren_models.model_files import model_folder
 from ren_models.parts import read_parts
 
 EXPERIMENT = "radiomics"
@@ -106,7 +107,7 @@ def attribute(setting: Setting, region: str) -> Attribution:
     rounds = {each.index: each for each in setting.split.rounds}
     values, features, numbers, scan_ids = [], [], [], []
     for number, checkpoint, _ in found.iter_rows():
-        expert = RadiomicsExpert.load(setting.store.path.parent / checkpoint)
+        expert = RadiomicsExpert.load(model_folder(setting.store.path) / checkpoint)
         if expert.feature_names != matrix.feature_names:
             raise StoreError(
                 f"model {checkpoint}: expected the features of {region} as they are, got others; `ren-models radiomics` fits it"
@@ -147,7 +148,7 @@ def _draw_overview(every: dict[str, Attribution], caption: str) -> Drawing:
         figure = new_figure(TWO_COLUMNS, 1.45 * ((len(every) + 1) // 2) + 0.4)
         panels = figure.subplots((len(every) + 1) // 2, 2).ravel()
         for axes, (name, found) in zip(panels, every.items(), strict=False):
-            _draw_top(axes, found, f"{name} (stability {found.stability:.2f})")
+            _draw_top(axes, found, f"{name} (stability {found.stability:.2f})".replace("-", "−"))
         for axes in panels[len(every) :]:
             axes.set_visible(False)
         for colour, text in ((COLOURS[1], "high values speak for class 1"), (COLOURS[0], "high values speak against it")):
@@ -157,13 +158,21 @@ def _draw_overview(every: dict[str, Attribution], caption: str) -> Drawing:
 
 
 def _table(region: str, found: Attribution) -> pl.DataFrame:
-    frame = pl.DataFrame({"feature": found.names, "mean_abs_shap": found.importance, "sign": found.sign.astype(int)})
+    frame = pl.DataFrame(
+        {
+            "feature": found.names,
+            "title": [_title(name) for name in found.names],
+            "mean_abs_shap": found.importance,
+            "sign": found.sign.astype(int),
+        }
+    )
     known = frame.with_columns(region=pl.lit(region), stability=pl.lit(found.stability))
     return known.sort("mean_abs_shap", "feature", descending=[True, False]).with_row_index("rank", offset=1)
 
 
 def _top(found: Attribution, count: int) -> NDArray[np.int64]:
-    return np.asarray(np.argsort(-found.importance, kind="stable")[:count])
+    """Places of the features that move the expert most; those that never do are left out."""
+    return np.asarray([place for place in np.argsort(-found.importance, kind="stable")[:count] if found.importance[place] > 0])
 
 
 def _draw_top(axes: Axes, found: Attribution, title: str) -> None:

@@ -20,8 +20,9 @@ WHOLE_SETS = {"_lobe_mean": "lobe\nmean", "_all_regions": "all\nregions"}
 
 CAPTION = (
     "AUC by region and architecture. Circles and thin lines: mean and standard deviation over {rounds} rounds, of test "
-    "scans (lines end at 1). Thick lines with a mark: AUC of all test scans together, and its 95 % interval, resampling "
-    "patients ({resamples} times). Dashed: chance. {paper}{provenance}"
+    "scans (lines end at 0 and 1). Thick lines with a mark: AUC of all test scans together, and its 95 % interval, "
+    "resampling patients ({resamples} times). Dashed: chance. mean_low and mean_high in the CSV: corrected 95 % interval of"
+    " the mean (Nadeau and Bengio 2003). {paper}{provenance}"
 )
 
 PAPER = (
@@ -59,8 +60,8 @@ def _of_experiment(setting: Setting, experiment: str) -> Iterator[dict[str, Any]
             "rounds": len(scans),
             "mean_auc": float(scans.mean()) if len(scans) else np.nan,
             "sd_auc": float(scans.std(ddof=1)) if len(scans) > 1 else np.nan,
-            "low": low,
-            "high": high,
+            "mean_low": max(low, 0.0),
+            "mean_high": min(high, 1.0),
             "mean_auc_patients": float(patients.mean()) if len(patients) else np.nan,
             **_pooled_auc(rows.filter(*of_method)),
         }
@@ -98,10 +99,12 @@ def draw_regional(setting: Setting) -> Drawing:
     """Fig. 3, of whatever experts the store has."""
     data = regional_auc(setting)
     with style():
-        figure = new_figure(TWO_COLUMNS, 2.6)
+        figure = new_figure(TWO_COLUMNS, 2.8)
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=(5.2, 1))
         _draw_experts(left, data)
         _draw_paper(right)
+        handles, names = left.get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower left", ncols=4)
         lowest = float(np.nanmin([*data["pooled_low"], *(data["mean_auc"] - data["sd_auc"]), 0.5]))
         left.set_ylim(max(0.0, np.floor(lowest * 10) / 10), 1.01)
     caption = CAPTION.format(
@@ -122,15 +125,26 @@ def _draw_experts(axes: Axes, data: pl.DataFrame) -> None:
         x = np.array([places.index(region) for region in own["region"]]) + shift
         colour = COLOURS[number % len(COLOURS)]
         mean, sd = own["mean_auc"].to_numpy(), own["sd_auc"].to_numpy()
-        reach = np.array([sd, np.minimum(sd, 1 - mean)])  # no AUC is above 1
-        axes.errorbar(x - 0.06, mean, reach, fmt="o", ms=4, color=colour, capsize=2, lw=0.8, label=architecture)
+        reach = np.array([np.minimum(sd, mean), np.minimum(sd, 1 - mean)])  # no AUC is below 0 or above 1
+        axes.errorbar(
+            x - 0.06,
+            mean,
+            reach,
+            fmt="o",
+            ms=4,
+            color=colour,
+            capsize=2,
+            lw=0.8,
+            label=architecture,
+        )
         axes.vlines(x + 0.06, own["pooled_low"], own["pooled_high"], color=colour, lw=3, alpha=0.4)
         axes.plot(x + 0.06, own["pooled_auc"], "_", ms=6, mew=1.2, color=colour)
+    axes.errorbar([], [], [], fmt="o", ms=4, color="0.4", capsize=2, lw=0.8, label="mean and SD over rounds")
+    axes.plot([], [], lw=3, alpha=0.4, color="0.4", label="all test scans together, 95 % interval")
     axes.axhline(0.5, color="0.5", lw=0.8, ls="--")
     axes.set_xticks(range(len(places)), [place.replace(" ", "\n") for place in places])
     axes.set_ylabel("AUC")
-    axes.set_title("Mean AUC by region")
-    axes.legend(loc="lower right", ncols=len(architectures))
+    axes.set_title("AUC by region")
 
 
 def _draw_paper(axes: Axes) -> None:

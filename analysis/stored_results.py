@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from ren_features import FeatureStore
 from ren_features.errors import StoreError
+from ren_models.experts.settings import REN_SETTINGS
 from ren_models.splits import Split
 from ren_models.stored_splits import read_split
 
@@ -83,9 +85,12 @@ def expert_experiments(setting: Setting) -> list[str]:
         "SELECT DISTINCT experiment FROM models WHERE task = ? AND split_id = ? AND kind = 'expert' ORDER BY 1", setting.key
     )
     if found.is_empty():
+        query = "SELECT DISTINCT split_id FROM models WHERE task = ? AND kind = 'expert' ORDER BY 1"
+        others = setting.store.sql(query, [setting.task])
+        there = f"; there are some of {', '.join(others['split_id'])}: name one with --split" if len(others) else ""
         raise StoreError(
             f"store {setting.store.path}: expected experts for task {setting.task}, split {setting.split.split_id}, found none; "
-            "`ren-models radiomics` fits them"
+            f"`ren-models radiomics` fits them{there}"
         )
     return found["experiment"].to_list()
 
@@ -128,22 +133,50 @@ def regions(setting: Setting) -> list[str]:
 
 def provenance(setting: Setting, *experiments: str) -> str:
     """The end of a caption: cohort, task, split, spec, and when the numbers were computed."""
-    store, split = setting.store, setting.split
-    patients, positive, scans = store.sql(
+    split = setting.split
+    sizes = sorted({len(each.test) for each in split.rounds})
+    tested = f"{sizes[0]} to {sizes[-1]}" if len(sizes) > 1 else f"{sizes[0]}"
+    rounds = f"{len(split.rounds)} rounds of {split.folds} folds that test {tested} patients each"
+    return (
+        f"Cohort: {setting.store.path.name}, {_cohort(setting, experiments)}. Task: {split.task}. Split: {split.split_id}, "
+        f"protocol {split.protocol}, {rounds}, seed {split.seed}. {_computation(setting, experiments)}{_settings(setting, experiments)}"
+    )
+
+
+def _cohort(setting: Setting, experiments: tuple[str, ...]) -> str:
+    patients, positive, scans = setting.store.sql(
         """SELECT count(DISTINCT patient_id), count(DISTINCT patient_id) FILTER (value > 0), count(DISTINCT scan_id)
         FROM labels JOIN radiomics USING (scan_id) WHERE task = ? AND spec_id IN (FROM latest_spec)
         AND patient_id IN (SELECT patient_id FROM rounds WHERE split_id = ?)""",
         setting.key,
     ).row(0)
-    runs = store.sql(
-        """SELECT string_agg(DISTINCT r.spec_id, ', '), max(u.finished_at)::DATE::VARCHAR FROM results r JOIN runs u USING (run_id)
-        WHERE task = ? AND split_id = ? AND list_contains(?, experiment)""",
+    tested, tested_scans = setting.store.sql(
+        """SELECT count(DISTINCT p.patient_id), count(DISTINCT p.scan_id) FROM predictions p JOIN models m USING (model_id)
+        WHERE m.task = ? AND m.split_id = ? AND part = 'test' AND list_contains(?, m.experiment)""",
         [*setting.key, list(experiments)],
     ).row(0)
-    spec, computed = runs if runs[0] else (store.latest_spec, None)
-    when = f" Computed {computed} (UTC)." if computed else ""
-    rounds = f"protocol {split.protocol}, {len(split.rounds)} rounds of {split.folds} folds, seed {split.seed}"
-    return (
-        f"Cohort: {store.path.name}, {patients} patients ({positive} with {split.task}), {scans} scans. Task: {split.task}. "
-        f"Split: {split.split_id}, {rounds}. Spec: {spec}.{when}"
-    )
+    whom = f", {tested} patients and {tested_scans} scans of them tested" if tested else ""
+    return f"{patients} patients ({positive} with {setting.task}), {scans} scans{whom}"
+
+
+def _computation(setting: Setting, experiments: tuple[str, ...]) -> str:
+    spec, day = setting.store.sql(
+        """SELECT string_agg(DISTINCT r.spec_id, ', '), max(u.finished_at)::DATE::VARCHAR
+        FROM results r JOIN runs u USING (run_id) WHERE task = ? AND split_id = ? AND list_contains(?, experiment)""",
+        [*setting.key, list(experiments)],
+    ).row(0)
+    return f"Spec: {spec}. Computed {day} (UTC)." if spec else f"Spec: {setting.store.latest_spec}."
+
+
+def _settings(setting: Setting, experiments: tuple[str, ...]) -> str:
+    """What experts were fitted with, where it is not as in REN."""
+    which = "task = ? AND split_id = ? AND list_contains(?, experiment)"
+    found = setting.store.sql(f"SELECT DISTINCT params FROM models WHERE {which} ORDER BY 1", [*setting.key, list(experiments)])
+    usual = REN_SETTINGS.as_dict()
+    fitted = [json.loads(text) for text in found["params"]]
+    changes = [{name: value for name, value in each.items() if value != usual.get(name)} for each in fitted]
+    changed = sorted({name for each in changes for name in each})
+    if not changed:
+        return ""
+    values = {name: sorted({str(each.get(name, usual[name])) for each in changes}) for name in changed}
+    return " Settings that are not REN's: " + "; ".join(f"{name} {', '.join(of)}" for name, of in values.items()) + "."

@@ -22,10 +22,10 @@ BASELINE = "radiomics_all_regions"
 CAPTION = (
     "Every method against {baseline}: difference of AUC, above 0 where the method is better. Squares: mean over rounds, "
     "with the 95 % interval of the corrected t-test (Nadeau and Bengio 2003). Circles: all test scans together, with the 95"
-    " % interval of {resamples} resamples of patients. p: of these two tests, adjusted for {methods} methods (Holm). "
-    "Methods are compared on the scans and rounds that both have. The CSV has also the paper's paired t-test, whose "
-    "p-values are too small because rounds share training patients, and DeLong's test of one mean probability a patient. "
-    "{provenance}"
+    " % interval of {resamples} resamples of patients. p: of these two tests, adjusted for {methods} methods (Holm), which "
+    "the intervals are not. Methods are compared on the scans and rounds that both have. The CSV has also the paper's "
+    "paired t-test, whose p-values are too small because rounds share training patients, and DeLong's test of one mean "
+    "probability a patient. {provenance}"
 )
 
 
@@ -139,16 +139,19 @@ def draw_comparison(setting: Setting, baseline: str = BASELINE) -> Drawing:
         for number, (test, marker) in enumerate((("corrected", "s"), ("bootstrap", "o"))):
             y = np.arange(len(data)) + (number - 0.5) * 0.26
             value, low, high = (data[f"{test}_{name}"].to_numpy() for name in ("difference", "low", "high"))
-            axes.hlines(y, low, high, color=COLOURS[number], lw=1)
+            axes.hlines(y, np.maximum(low, -1), np.minimum(high, 1), color=COLOURS[number], lw=1)
             axes.plot(
                 value, y, marker, ms=3.5, color=COLOURS[number], label={"corrected": "rounds", "bootstrap": "patients"}[test]
             )
         for row, (one, other) in enumerate(data.select("corrected_p_holm", "bootstrap_p_holm").iter_rows()):
-            axes.annotate(f"p = {one:.3f}, {other:.3f}", (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=6)
+            axes.annotate(f"{one:.3f}, {other:.3f}", (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=6)
+        axes.annotate("p: rounds, patients", (1.01, -0.75), xycoords=("axes fraction", "data"), va="center", fontsize=6)
         axes.axvline(0, color="0.5", lw=0.8, ls="--")
-        axes.set_yticks(range(len(data)), data["method"].to_list())
+        axes.set_yticks(
+            range(len(data)), [each.replace("radiomics_", "radiomics, ").replace("_", " ") for each in data["method"]]
+        )
         axes.invert_yaxis()
-        axes.set_xlabel(f"AUC minus that of {baseline}")
+        axes.set_xlabel(f"AUC minus that of {baseline.replace('_', ' ')}")
         axes.legend(loc="upper left", bbox_to_anchor=(0, 1.12), ncols=2, borderaxespad=0)
     caption = CAPTION.format(
         baseline=baseline,

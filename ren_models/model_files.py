@@ -15,7 +15,7 @@ def model_folder(store: Path) -> Path:
 
 
 def save_model(expert: RadiomicsExpert, store: Path, model_id: str) -> str:
-    """Write a file; returns its path relative to the folder of the store.
+    """Write a file; returns its name in `model_folder`, so that a store and its folder can be moved and renamed together.
 
     Raises
     ------
@@ -28,7 +28,7 @@ def save_model(expert: RadiomicsExpert, store: Path, model_id: str) -> str:
         expert.save(path)
     except OSError as error:
         raise StoreError(f"model {path}: expected a folder that can be written, got {error}") from error
-    return str(path.relative_to(store.parent))
+    return path.name
 
 
 def remove_unnamed(store: FeatureStore) -> None:
@@ -37,5 +37,5 @@ def remove_unnamed(store: FeatureStore) -> None:
     folder = model_folder(store.path)
     if folder.is_dir():
         for path in folder.glob("*.json"):
-            if str(path.relative_to(store.path.parent)) not in named:
+            if path.name not in named:
                 path.unlink(missing_ok=True)

@@ -99,12 +99,13 @@ def read_split(store: FeatureStore, task: str, split_id: str | None = None) -> S
     LeakageError
         When the rows of a round have a patient in two parts.
     """
-    found = store.sql("SELECT * FROM splits WHERE task = ? ORDER BY made_at, split_id", [task])
-    if split_id:
-        found = found.filter(split_id=split_id)
+    every = store.sql("SELECT * FROM splits ORDER BY made_at, split_id")
+    found = every.filter(task=task, **({"split_id": split_id} if split_id else {}))
     if found.is_empty():
         named = f" {split_id}" if split_id else ""
-        raise SplitError(f"store {store.path}: expected split{named} of task {task}, found none; `ren-models split` makes one")
+        known = ", ".join(f"{each} of {of}" for each, of in every.select("split_id", "task").rows())
+        advice = f"there are {known}" if known else "`ren-models split` makes one"
+        raise SplitError(f"store {store.path}: expected split{named} of task {task}, found none; {advice}")
     facts = found.row(-1, named=True)
     query = "SELECT round, part, list(patient_id) FROM rounds WHERE split_id = ? GROUP BY ALL"
     rounds = store.sql(query, [facts["split_id"]])

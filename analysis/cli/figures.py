@@ -13,7 +13,22 @@ from ren_models.cli.options import SplitId, Task
 if TYPE_CHECKING:
     from analysis.figure import Drawing
 
-Folder = Annotated[Path, typer.Option("-o", "--output", help="Folder for the files.", show_default=False)]
+
+def _made(folder: Path) -> Path:
+    """The folder, made before anything is computed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise typer.BadParameter(f"expected a folder that can be made, got {folder}: {error.strerror}") from error
+    return folder
+
+
+Folder = Annotated[
+    Path,
+    typer.Option(
+        "-o", "--output", help="Folder for the files; files of the same figure are replaced.", callback=_made, show_default=False
+    ),
+]
 
 
 def fig3(store: Store, task: Task, output: Folder, split_id: SplitId = None) -> None:

@@ -28,6 +28,14 @@ OVERVIEW = {
     "Failures": """
         SELECT scan_id, spec_id, stage, error_type, message FROM failures ORDER BY ALL
     """,
+    "Splits": """
+        SELECT split_id, task, protocol, folds, seed, patients, without_label, made_at FROM splits ORDER BY made_at, split_id
+    """,
+    "Experiments": """
+        SELECT experiment, task, split_id, spec_id, count(DISTINCT (method, region)) AS methods, count(DISTINCT round) AS rounds,
+               max(permutation) AS permutations
+        FROM results GROUP BY ALL ORDER BY ALL
+    """,
     "Latest runs": """
         SELECT run_id, started_at, finished_at, status, spec_id FROM runs ORDER BY started_at DESC, run_id DESC LIMIT 5
     """,

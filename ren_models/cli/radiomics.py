@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ren_features.command_line import Jobs, Store
-from ren_models.cli.options import SplitId, Task
+from ren_models.cli.options import SplitId, Task, open_to_write
 
 
 def radiomics(
@@ -21,23 +21,25 @@ def radiomics(
     split_id: SplitId = None,
     jobs: Jobs = None,
 ) -> None:
-    """Fit an XGBoost expert for each region and round, and store predictions, models and results.
+    """Fit an XGBoost expert for each region and round, and store predictions, models and results, in place of earlier ones.
 
     Example: ren-models radiomics --store ren.duckdb --task has_ILD
     """
-    from ren_features import FeatureStore
     from ren_features.cores import available_cores
     from ren_features.progress import counter
     from ren_models.experts.settings import RadiomicsSettings
     from ren_models.radiomics import plan_radiomics
-    from ren_models.running import run_experiment
-    from ren_models.summary import summary
+    from ren_models.running import is_stored, run_experiment
+    from ren_models.summary import doubtful, summary
 
     settings = RadiomicsSettings.from_yaml(params) if params else RadiomicsSettings()
-    with FeatureStore(store, read_only=False) as opened:
+    with open_to_write(store) as opened:
         experiment, fits = plan_radiomics(opened, task, permutations=permute_labels, split_id=split_id, settings=settings)
-        for reason in experiment.left_out:
-            typer.echo(f"left out: {reason}", err=True)
-        with counter(len(fits), "fits") as tell:
-            run_experiment(opened, experiment, fits, jobs=jobs or available_cores(), listener=tell)
+        for note in (*doubtful(opened, fits), *(f"left out: {reason}" for reason in experiment.left_out)):
+            typer.echo(note, err=True)
+        if is_stored(opened, experiment, fits):
+            typer.echo("these fits are stored already", err=True)
+        else:
+            with counter(len(fits), "fits") as tell:
+                run_experiment(opened, experiment, fits, jobs=jobs or available_cores(), listener=tell)
         typer.echo(summary(opened, experiment))

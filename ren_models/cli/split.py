@@ -7,24 +7,23 @@ from typing import Annotated
 import typer
 
 from ren_features.command_line import Store
-from ren_models.cli.options import Task
+from ren_models.cli.options import Task, open_to_write
 
 
 def split(
     store: Store,
     task: Task,
     protocol: Annotated[str, typer.Option(help="full: every patient is tested once; paper: half of them are.")] = "full",
-    folds: Annotated[int, typer.Option(help="Number of folds.")] = 5,
-    seed: Annotated[int, typer.Option(help="Seed of the folds.")] = 42,
+    folds: Annotated[int, typer.Option(min=2, help="Number of folds.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the folds.")] = 42,
 ) -> None:
     """Split patients into rounds of train, val and test, once; the same call again changes nothing.
 
     Example: ren-models split --store ren.duckdb --task has_ILD
     """
-    from ren_features import FeatureStore
     from ren_models.stored_splits import read_split, store_split
 
-    with FeatureStore(store, read_only=False) as opened:
+    with open_to_write(store) as opened:
         made = store_split(opened, task, protocol=protocol, folds=folds, seed=seed)
         last = read_split(opened, task).split_id
     rounds = made.split.rounds

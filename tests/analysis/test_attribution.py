@@ -7,6 +7,7 @@ import data_catalog
 from analysis.attribution import Attribution, attribute
 from ren_features.errors import StoreError
 from ren_models.experts import RadiomicsExpert
+from ren_models.model_files import model_folder
 from ren_models.parts import read_parts
 from tests.random_store import INFORMATIVE, TASK
 
@@ -19,7 +20,7 @@ def test_shares_sum_to_the_log_odds_of_scans_that_the_expert_has_not_seen(settin
         checkpoint = setting.store.sql(
             "SELECT checkpoint FROM models WHERE region = 'LLL' AND round = ? AND experiment = 'radiomics'", [each.index]
         ).item()
-        expert = RadiomicsExpert.load(setting.store.path.parent / checkpoint)
+        expert = RadiomicsExpert.load(model_folder(setting.store.path) / checkpoint)
         p = expert.predict_proba(test.X)[:, 1]
         rest = np.log(p / (1 - p)) - found.values[found.rounds == each.index].sum(1)
         assert rest == pytest.approx(rest[0], abs=1e-4)  # the expected value, the same for all

@@ -169,11 +169,13 @@ def test_comparison_is_against_the_baseline_and_adjusted(setting):
 
 def test_methods_are_compared_on_the_scans_that_both_have(setting):
     row = draw_comparison(setting, "radiomics LLL").data.filter(method="radiomics RML").row(0, named=True)
-    rows = setting.store.sql(
-        """SELECT p.round, p.label, p.probability, q.probability AS other FROM predictions p JOIN predictions q USING (scan_id, round, part)
+    rows = setting.store.sql("""
+        SELECT p.round, p.label, p.probability, q.probability AS other
+        FROM predictions p JOIN predictions q USING (scan_id, round, part)
         JOIN models m ON m.model_id = p.model_id JOIN models n ON n.model_id = q.model_id
-        WHERE m.experiment = 'radiomics' AND n.experiment = 'radiomics' AND part = 'test' AND p.region = 'RML' AND q.region = 'LLL'"""
-    )
+        WHERE m.experiment = 'radiomics' AND n.experiment = 'radiomics' AND part = 'test'
+        AND p.region = 'RML' AND q.region = 'LLL'
+    """)
     differences = [
         roc_auc_score(part["label"], part["probability"]) - roc_auc_score(part["label"], part["other"])
         for part in rows.partition_by("round")

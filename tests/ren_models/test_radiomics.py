@@ -15,6 +15,7 @@ from ren_models.experts import RadiomicsExpert
 from ren_models.experts.settings import RadiomicsSettings
 from ren_models.inputs import region_inputs, whole_set_inputs
 from ren_models.metrics import Rows, auc
+from ren_models.model_files import model_folder
 from ren_models.parts import read_parts
 from ren_models.radiomics import plan_radiomics
 from ren_models.running import run_experiment
@@ -111,7 +112,7 @@ def test_a_model_read_from_its_file_predicts_what_is_stored(make_store):
     with FeatureStore(path) as store:
         split = read_split(store, "ill")
         which = "architecture = 'radiomics' AND region = 'LLL' AND round = 2"
-        expert = RadiomicsExpert.load(path.parent / store.sql(f"SELECT checkpoint FROM models WHERE {which}").item())
+        expert = RadiomicsExpert.load(model_folder(path) / store.sql(f"SELECT checkpoint FROM models WHERE {which}").item())
         test = read_parts(store.matrix(region="LLL", task="ill"), split.rounds[2]).test
         stored = store.sql(f"SELECT probability FROM predictions WHERE {which} AND part = 'test' ORDER BY scan_id")["probability"]
     assert np.array_equal(expert.predict_proba(test.X)[:, 1], stored.to_numpy())

@@ -128,6 +128,6 @@ def test_a_task_or_split_that_is_not_there_is_named(make_store):
             store_split(store, "well")
         with pytest.raises(SplitError, match="expected split of task ill, found none; `ren-models split` makes one"):
             read_split(store, "ill")
-        store_split(store, "ill")
-        with pytest.raises(SplitError, match="expected split abc of task ill, found none"):
+        made = store_split(store, "ill").split.split_id
+        with pytest.raises(SplitError, match=f"expected split abc of task ill, found none; there are {made} of ill"):
             read_split(store, "ill", "abc")
