@@ -138,8 +138,9 @@ def provenance(setting: Setting, *experiments: str) -> str:
     tested = f"{sizes[0]} to {sizes[-1]}" if len(sizes) > 1 else f"{sizes[0]}"
     rounds = f"{len(split.rounds)} rounds of {split.folds} folds that test {tested} patients each"
     return (
-        f"Cohort: {setting.store.path.name}, {_cohort(setting, experiments)}. Task: {split.task}. Split: {split.split_id}, "
-        f"protocol {split.protocol}, {rounds}, seed {split.seed}. {_computation(setting, experiments)}{_settings(setting, experiments)}"
+        f"Cohort: {setting.store.path.name}, {_cohort(setting, experiments)}. Task: {split.task}. "
+        f"Split: {split.split_id}, protocol {split.protocol}, {rounds}, seed {split.seed}. "
+        f"{_computation(setting, experiments)}{_settings(setting, experiments)}"
     )
 
 
