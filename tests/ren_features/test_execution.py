@@ -67,12 +67,26 @@ def test_a_worker_that_is_killed_costs_the_task_it_has():
     assert sum(isinstance(result, WorkerDiedError) for result in rest) == 1
 
 
+def spawned():
+    """Worker processes of this one."""
+    return [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
+
+
+def until(happens, seconds=10):
+    """Wait for something that a busy machine may delay."""
+    end = time.monotonic() + seconds
+    while not happens():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
+
+
 def test_a_worker_that_is_killed_while_it_starts_costs_one_task():
     results = run_tasks(wait_then_name_process, [0, 0, 0, 0], jobs=1)
     _, first = next(results)
     os.kill(first, signal.SIGKILL)
     next(results)  # the killed worker's task; another worker is starting now
-    (starting,) = (child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline()))
+    until(spawned)
+    (starting,) = spawned()
     starting.kill()
     rest = [result for _, result in results]
     assert [isinstance(result, WorkerDiedError) for result in rest] == [True, False]
@@ -105,10 +119,10 @@ def test_every_worker_leaves_signals_to_the_parent():
 def test_closing_the_iterator_stops_busy_workers():
     results = run_tasks(wait_then_name_process, [0, 600, 600], jobs=2)
     next(results)
-    workers = [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
+    workers = spawned()
     assert len(workers) >= 2
     results.close()
-    assert not [worker for worker in workers if worker.is_running()]
+    until(lambda: not any(worker.is_running() for worker in workers))
 
 
 def threads_of(task, threads):
