@@ -65,13 +65,7 @@ class RadiomicsExpert:
                 f"round {rows.round}, region {self.region}: expected two classes in train, got {self.classes_.tolist()}"
             )
         rows = replace(rows, y=np.searchsorted(self.classes_, rows.y))
-        try:
-            self.chosen_ = self._stop_early(rows, self._search(rows, self.settings))
-        except (ValueError, XGBoostError) as error:
-            reason = str(error).splitlines()[0]
-            raise SplitError(
-                f"round {rows.round}, region {self.region}: train has too few patients for inner folds: {reason}"
-            ) from error
+        self.chosen_ = self._stop_early(rows, self._search(rows, self.settings))
         pipeline = _pipeline(self.chosen_).fit(rows.X, rows.y)
         self.medians_, self.model_ = pipeline[0].statistics_, pipeline[1]
         return self
@@ -123,25 +117,36 @@ class RadiomicsExpert:
         grid = {f"xgbclassifier__{name}": values for name, values in settings.search.items()}
         scoring = "roc_auc" if len(self.classes_) == 2 else "roc_auc_ovr"
         search = GridSearchCV(
-            _pipeline(settings), grid, scoring=scoring, cv=_inner_folds(settings), refit=False, error_score="raise"
+            _pipeline(settings), grid, scoring=scoring, cv=self._inner_folds(rows), refit=False, error_score="raise"
         )
-        search.fit(rows.X, rows.y, groups=rows.patient_ids)
+        search.fit(rows.X, rows.y)
         return replace(settings, **{name.removeprefix("xgbclassifier__"): value for name, value in search.best_params_.items()})
 
     def _stop_early(self, rows: Part, settings: RadiomicsSettings) -> RadiomicsSettings:
         """Settings with the number of trees after which the log loss of training patients held back was lowest."""
         if settings.early_stopping_rounds is None:
             return settings
-        fitted, held_back = next(_inner_folds(settings).split(rows.X, rows.y, rows.patient_ids))
+        fitted, held_back = self._inner_folds(rows)[0]
         imputer = _pipeline(settings)[0].fit(rows.X[fitted])
         seen, unseen = imputer.transform(rows.X[fitted]), imputer.transform(rows.X[held_back])
         model = _trees(settings).set_params(early_stopping_rounds=settings.early_stopping_rounds)
         model.fit(seen, rows.y[fitted], eval_set=[(unseen, rows.y[held_back])], verbose=False)
         return replace(settings, n_estimators=model.best_iteration + 1)
 
-
-def _inner_folds(settings: RadiomicsSettings) -> StratifiedGroupKFold:
-    return StratifiedGroupKFold(settings.inner_folds, shuffle=True, random_state=settings.seed)
+    def _inner_folds(self, rows: Part) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Rows to fit and rows held back of each inner fold; patients are on one side, and every class is on both."""
+        count, classes = self.settings.inner_folds, len(self.classes_)
+        fewest = min(len(np.unique(rows.patient_ids[rows.y == each])) for each in range(classes))
+        folds = []
+        if fewest >= count:
+            splitter = StratifiedGroupKFold(count, shuffle=True, random_state=self.settings.seed)
+            folds = list(splitter.split(rows.X, rows.y, rows.patient_ids))
+        if not folds or any(len(np.unique(rows.y[side])) < classes for fold in folds for side in fold):
+            raise SplitError(
+                f"round {rows.round}, region {self.region}: expected enough patients of each class in train "
+                f"for {count} inner folds, got {fewest} of the rarest"
+            )
+        return folds
 
 
 def _pipeline(settings: RadiomicsSettings) -> Pipeline:

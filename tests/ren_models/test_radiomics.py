@@ -226,7 +226,9 @@ def test_a_fit_that_is_interrupted_leaves_the_results_as_they_were(make_store):
 
 
 def test_inner_folds_that_are_too_many_are_said(make_store):
-    with pytest.raises(SplitError, match="round 0, region LUL: train has too few patients for inner folds"):
+    with pytest.raises(
+        SplitError, match="round 0, region LUL: expected enough patients of each class in train for 50 inner folds, got 12"
+    ):
         run(make_store(), settings=RadiomicsSettings(search={"max_depth": [1, 2]}, inner_folds=50))
 
 
