@@ -14,21 +14,21 @@ import data_catalog
 from analysis.comparison import corrected_interval
 from analysis.figure import TWO_COLUMNS, Drawing, new_figure, style
 from analysis.stored_results import Setting, provenance, regions, results
-from ren_models.ablation import ALL, CONTROL_SEED, families
+from ren_models.ablation import ALL, CONTROL_SEEDS, families
 
 EXPERIMENT = "ablation"
 
 SHUFFLED = "all, labels shuffled"
 
-TITLES = {"shape": "Shape", "firstorder": "First order", ALL: "All", SHUFFLED: "All, labels\nshuffled once"}
+TITLES = {"shape": "Shape", "firstorder": "First order", ALL: "All", SHUFFLED: "All, labels\nshuffled"}
 """Of rows whose name is no acronym."""
 
 CAPTION = (
     "Families of radiomics features. Left: AUC of experts that read one family alone, mean over {rounds} rounds of test "
-    "scans; all features, and all with labels shuffled once between patients, as controls (`ren-models radiomics "
-    "--permute-labels` shuffles more often). Right: AUC of all features minus AUC without the family; above 0 the family is"
-    " missed. Small: 95 % intervals of the means, with the variance that Nadeau and Bengio correct for overlapping training"
-    " parts (cut at what is possible; of one class or few patients they mean little). {paper}{provenance}"
+    "scans; all features, and all with labels shuffled between patients ({shuffles} times), as controls. Right: AUC of all "
+    "features minus AUC without the family; above 0 the family is missed. Small: 95 % intervals of the means, with the "
+    "variance that Nadeau and Bengio correct for overlapping training parts (cut at what is possible; of one class or few "
+    "patients they mean little). {paper}{provenance}"
 )
 
 PAPER = "The paper gives, of another cohort, {quoted} [REN, arXiv 2510.04923, Fig. 4]. "
@@ -49,15 +49,23 @@ def ablation_auc(setting: Setting) -> pl.DataFrame:
 
 
 def _of_region(values: pl.DataFrame, region: str, test_share: float) -> Iterator[dict[str, Any]]:
-    by_method = {key: rows["value"].to_numpy().astype(float) for key, rows in values.group_by("method", "permutation")}
+    by_method = _by_method(values)
     for family in families():
-        if (f"only_{family}", 0) in by_method:
-            alone, without = by_method[f"only_{family}", 0], by_method[f"without_{family}", 0]
+        if f"only_{family}" in by_method:
+            alone, without = by_method[f"only_{family}"], by_method[f"without_{family}"]
             yield _row("alone", family, region, alone, test_share)
-            yield _row("drop", family, region, by_method[ALL, 0] - without, test_share)
-    for name, permutation in ((ALL, 0), (SHUFFLED, CONTROL_SEED)):
-        if (ALL, permutation) in by_method:
-            yield _row("alone", name, region, by_method[ALL, permutation], test_share)
+            yield _row("drop", family, region, by_method[ALL] - without, test_share)
+    for name in (ALL, SHUFFLED):
+        if name in by_method:
+            yield _row("alone", name, region, by_method[name], test_share)
+
+
+def _by_method(values: pl.DataFrame) -> dict[str, NDArray[np.float64]]:
+    """Values by round, of the control their means over shuffles; shape of each (round,)."""
+    shuffled = pl.when(pl.col("permutation") > 0).then(pl.lit(SHUFFLED)).otherwise("method")
+    by_round = values.group_by(shuffled.alias("method"), "round").agg(pl.mean("value")).sort("round")
+    groups = by_round.group_by("method", maintain_order=True)
+    return {str(name): rows["value"].to_numpy().astype(float) for (name,), rows in groups}
 
 
 def _row(kind: str, family: str, region: str, values: NDArray[np.float64], test_share: float) -> dict[str, Any]:
@@ -90,6 +98,7 @@ def draw_ablation(setting: Setting) -> Drawing:
     )
     caption = CAPTION.format(
         rounds=len(setting.split.rounds),
+        shuffles=len(CONTROL_SEEDS),
         paper=PAPER.format(quoted=quoted),
         provenance=provenance(setting, EXPERIMENT),
     )

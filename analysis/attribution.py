@@ -95,8 +95,9 @@ def attribute(setting: Setting, region: str) -> Attribution:
         When the store has no expert of the region, or the task has more than two classes.
     """
     found = setting.store.sql(
-        """SELECT round, checkpoint, spec_id FROM models
-        WHERE task = ? AND split_id = ? AND experiment = ? AND region = ? AND checkpoint IS NOT NULL ORDER BY round""",
+        """SELECT round, checkpoint, spec_id, list(scan_id) FROM models m JOIN predictions p USING (model_id, round)
+        WHERE part = 'test' AND task = ? AND split_id = ? AND experiment = ? AND m.region = ? AND checkpoint IS NOT NULL
+        GROUP BY ALL ORDER BY round""",
         [*setting.key, EXPERIMENT, region],
     )
     if found.is_empty():
@@ -106,17 +107,18 @@ def attribute(setting: Setting, region: str) -> Attribution:
     matrix = setting.store.matrix(region=region, task=setting.task, spec_id=found["spec_id"][0])
     rounds = {each.index: each for each in setting.split.rounds}
     values, features, numbers, scan_ids = [], [], [], []
-    for number, checkpoint, _ in found.iter_rows():
+    for number, checkpoint, _, predicted in found.iter_rows():
         expert = RadiomicsExpert.load(model_folder(setting.store.path) / checkpoint)
         if expert.feature_names != matrix.feature_names:
             raise StoreError(
                 f"model {checkpoint}: expected the features of {region} as they are, got others; `ren-models radiomics` fits it"
             )
         test = read_parts(matrix, rounds[number]).test.only("test", "an explanation")
-        features.append(expert.impute(test.X))
+        known = np.isin(test.scan_ids, predicted)  # not those that were left out of the experiment
+        features.append(expert.impute(test.X[known]))
         values.append(_explain(expert, features[-1], setting))
-        numbers.append(np.full(len(test.y), number))
-        scan_ids.append(test.scan_ids)
+        numbers.append(np.full(known.sum(), number))
+        scan_ids.append(test.scan_ids[known])
     return Attribution(
         np.vstack(values), np.vstack(features), np.concatenate(numbers), matrix.feature_names, np.concatenate(scan_ids)
     )

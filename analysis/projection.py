@@ -22,9 +22,10 @@ from sklearn.preprocessing import StandardScaler
 
 import data_catalog
 from analysis.figure import COLOURS, TWO_COLUMNS, Drawing, new_figure, style
-from analysis.stored_results import Setting, provenance, regions
+from analysis.stored_results import Setting, provenance
 from ren_features.errors import SpecError, SplitError
 from ren_features.store import Matrix
+from ren_models.inputs import region_inputs
 from ren_models.parts import labels_of_donors, read_parts
 
 SEED = 42
@@ -33,11 +34,11 @@ PERMUTATIONS = 999
 ALL_REGIONS = "All regions"
 
 CAPTION = (
-    "t-SNE (perplexity {perplexity:g}, seed {seed}) of radiomics vectors{shape}; a point for each scan of a region, "
+    "t-SNE (perplexity {perplexity:g}, seed {seed}) of radiomics vectors{shape}; a point for each scan of a region{sound}, "
     "coloured by label; last, all regions together, coloured by region. Features are standardised with mean and standard "
-    "deviation of the training patients of round {round}. s: mean silhouette of the classes in the picture, from -1 to 1, 0"
-    " where they are mixed; p: share of {permutations} shuffles of labels between patients that reach it. Distances between"
-    " far groups mean nothing. {provenance}"
+    "deviation of the training patients of round {round}, region by region; in the last panel with those of all regions. "
+    "s: mean silhouette of the classes in the picture, from -1 to 1, 0 where they are mixed; p: share of {permutations} "
+    "shuffles of labels between patients that reach it. Distances between far groups mean nothing. {provenance}"
 )
 
 
@@ -121,7 +122,14 @@ def without_shape(matrix: Matrix) -> Matrix:
     return matrix._replace(X=matrix.X[:, kept], feature_names=tuple(matrix.feature_names[place] for place in kept))
 
 
-def draw_projection(setting: Setting, *, shape: bool = True, round_index: int = 0, permutations: int = PERMUTATIONS) -> Drawing:
+def draw_projection(
+    setting: Setting,
+    *,
+    shape: bool = True,
+    round_index: int = 0,
+    sound_only: bool = False,
+    permutations: int = PERMUTATIONS,
+) -> Drawing:
     """A panel for each region, coloured by label, and one of all regions, coloured by region.
 
     Parameters
@@ -131,13 +139,14 @@ def draw_projection(setting: Setting, *, shape: bool = True, round_index: int = 
         Whether features of shape take part.
     round_index : int
         Round whose training patients give the statistics for standardising.
+    sound_only : bool
+        Without regions of scans that a warning or an error of quality concerns.
     permutations : int
     """
-    matrices = {name: setting.store.matrix(region=name, task=setting.task) for name in _measured(setting)}
-    chosen = {name: matrix if shape else without_shape(matrix) for name, matrix in matrices.items()}
-    vectors = {name: standardised(matrix, setting, round_index) for name, matrix in chosen.items()}
-    points = {name: project(each) for name, each in vectors.items()}
-    together = project(np.vstack(_shared(chosen, vectors)))
+    regions = region_inputs(setting.store, setting.task, setting.store.latest_spec, sound_only=sound_only)
+    chosen = {str(each.region): each.matrix if shape else without_shape(each.matrix) for each in regions}
+    points = {name: project(standardised(matrix, setting, round_index)) for name, matrix in chosen.items()}
+    together = project(standardised(stacked(tuple(chosen.values())), setting, round_index))
     tests = {
         name: silhouette(points[name], matrix.y, matrix.patient_ids, permutations=permutations) for name, matrix in chosen.items()
     }
@@ -155,6 +164,7 @@ def draw_projection(setting: Setting, *, shape: bool = True, round_index: int = 
         perplexity=PERPLEXITY,
         seed=SEED,
         shape="" if shape else " without features of shape",
+        sound=" that quality has no warning or error of" if sound_only else "",
         round=round_index,
         permutations=permutations,
         provenance=provenance(setting),
@@ -162,15 +172,14 @@ def draw_projection(setting: Setting, *, shape: bool = True, round_index: int = 
     return Drawing(figure, _table(chosen, points, together, tests), caption)
 
 
-def _measured(setting: Setting) -> list[str]:
-    there = set(setting.store.sql("SELECT DISTINCT region FROM radiomics WHERE spec_id IN (FROM latest_spec)")["region"])
-    return [name for name in regions(setting) if name in there]
-
-
-def _shared(matrices: dict[str, Matrix], vectors: dict[str, NDArray[np.float64]]) -> list[NDArray[np.float64]]:
-    """Vectors of all regions with the features that all of them have."""
-    names = sorted(set.intersection(*(set(matrix.feature_names) for matrix in matrices.values())))
-    return [vectors[region][:, [matrix.feature_names.index(name) for name in names]] for region, matrix in matrices.items()]
+def stacked(matrices: Sequence[Matrix]) -> Matrix:
+    """Rows of all regions one below the other, with the features that all of them have."""
+    names = tuple(sorted(set.intersection(*(set(matrix.feature_names) for matrix in matrices))))
+    X = np.vstack([matrix.X[:, [matrix.feature_names.index(name) for name in names]] for matrix in matrices])  # noqa: N806
+    y, scan_ids, patient_ids = (
+        np.concatenate([getattr(matrix, part) for matrix in matrices]) for part in ("y", "scan_ids", "patient_ids")
+    )
+    return Matrix(X, y, scan_ids, patient_ids, names)
 
 
 def _table(

@@ -66,6 +66,10 @@ def compare(setting: Setting, baseline: str = BASELINE) -> pl.DataFrame:
     return adjusted.join(_calibration(setting), on="method", how="left", maintain_order="left")
 
 
+def _spoken(name: str) -> str:
+    return name.replace("radiomics_", "radiomics, ").replace("_", " ")
+
+
 def _rows(setting: Setting) -> dict[str, pl.DataFrame]:
     """Test rows of each method, those of regions first and in their order."""
     order = {name: place for place, name in enumerate(regions(setting))}
@@ -147,11 +151,9 @@ def draw_comparison(setting: Setting, baseline: str = BASELINE) -> Drawing:
             axes.annotate(f"{one:.3f}, {other:.3f}", (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=6)
         axes.annotate("p: rounds, patients", (1.01, -0.75), xycoords=("axes fraction", "data"), va="center", fontsize=6)
         axes.axvline(0, color="0.5", lw=0.8, ls="--")
-        axes.set_yticks(
-            range(len(data)), [each.replace("radiomics_", "radiomics, ").replace("_", " ") for each in data["method"]]
-        )
+        axes.set_yticks(range(len(data)), [_spoken(each) for each in data["method"]])
         axes.invert_yaxis()
-        axes.set_xlabel(f"AUC minus that of {baseline.replace('_', ' ')}")
+        axes.set_xlabel(f"AUC minus that of {_spoken(baseline)}")
         axes.legend(loc="upper left", bbox_to_anchor=(0, 1.12), ncols=2, borderaxespad=0)
     caption = CAPTION.format(
         baseline=baseline,

@@ -1,6 +1,6 @@
 """The experiment `ablation`: each family of features alone, and all features without it [REN, Fig. 4].
 
-Methods are `all`, `only_<family>` and `without_<family>`; `all` comes once more with shuffled labels, as a control.
+Methods are `all`, `only_<family>` and `without_<family>`; `all` comes again with shuffled labels, as a control.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from ren_models.radiomics import fits_of
 from ren_models.stored_splits import current_split
 
 ALL = "all"
-CONTROL_SEED = 1
+CONTROL_SEEDS = range(1, 6)
+"""Of shuffled labels: with one alone, a control of few patients is far from 0.5 by chance."""
 
 
 def families() -> tuple[str, ...]:
@@ -26,15 +27,17 @@ def families() -> tuple[str, ...]:
     return tuple(dict.fromkeys(feature.family for feature in data_catalog.features().values()))
 
 
-def plan_ablation(store: FeatureStore, task: str, *, split_id: str | None = None) -> tuple[Experiment, tuple[Fit, ...]]:
-    """The experiment and its fits, for each region and round, with REN's settings."""
+def plan_ablation(
+    store: FeatureStore, task: str, *, split_id: str | None = None, sound_only: bool = False
+) -> tuple[Experiment, tuple[Fit, ...]]:
+    """The experiment and its fits, for each region and round, with REN's settings; parameters as of `plan_radiomics`."""
     split, spec_id = current_split(store, task, split_id), store.latest_spec
-    whole = region_inputs(store, task, spec_id, ALL)
+    whole = region_inputs(store, task, spec_id, ALL, sound_only=sound_only)
     parts = tuple(part for each in whole for part in _parts(each))
     if not parts:
         raise SpecError(f"spec {spec_id}: expected features of two families or more, got those of one")
     fits, left_out = fits_of(store, split, (*whole, *parts))
-    control, _ = fits_of(store, split, whole, (CONTROL_SEED,))
+    control, _ = fits_of(store, split, whole, CONTROL_SEEDS)
     experiment = Experiment("ablation", split, spec_id, REN_SETTINGS, frozenset({"predictions"}), "ablation", left_out)
     return experiment, (*fits, *control)
 

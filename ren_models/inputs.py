@@ -44,12 +44,17 @@ class Inputs:
         return content.hexdigest()
 
 
-def region_inputs(store: FeatureStore, task: str, spec_id: str, method: str = "radiomics") -> tuple[Inputs, ...]:
-    """Those of each region, in the order of regions."""
+def region_inputs(
+    store: FeatureStore, task: str, spec_id: str, method: str = "radiomics", *, sound_only: bool = False
+) -> tuple[Inputs, ...]:
+    """Those of each region, in the order of regions; `sound_only` as in `FeatureStore.matrix`."""
     regions = store.sql(
         "SELECT name FROM regions WHERE name IN (SELECT region FROM radiomics WHERE spec_id = ?) ORDER BY position", [spec_id]
     )
-    return tuple(Inputs(method, name, store.matrix(region=name, task=task, spec_id=spec_id)) for name in regions.to_series())
+    return tuple(
+        Inputs(method, name, store.matrix(region=name, task=task, spec_id=spec_id, sound_only=sound_only))
+        for name in regions.to_series()
+    )
 
 
 def whole_set_inputs(store: FeatureStore, regions: Iterable[Inputs]) -> tuple[Inputs, ...]:

@@ -23,6 +23,7 @@ def plan_radiomics(
     permutations: int = 0,
     split_id: str | None = None,
     settings: RadiomicsSettings = REN_SETTINGS,
+    sound_only: bool = False,
 ) -> tuple[Experiment, tuple[Fit, ...]]:
     """The experiment and its fits: regions and whole sets by rounds; with permutations, by those too.
 
@@ -35,9 +36,11 @@ def plan_radiomics(
     split_id : str, optional
         By default the split of the task that was made last.
     settings : RadiomicsSettings
+    sound_only : bool
+        Without regions of scans that a warning or an error of quality concerns.
     """
     split, spec_id = current_split(store, task, split_id), store.latest_spec
-    regions = region_inputs(store, task, spec_id, METHOD)
+    regions = region_inputs(store, task, spec_id, METHOD, sound_only=sound_only)
     seeds = range(1, permutations + 1) if permutations else (0,)
     fits, left_out = fits_of(store, split, (*regions, *whole_set_inputs(store, regions)), seeds)
     name, keeps = ("radiomics_permuted", ()) if permutations else ("radiomics", ("predictions", "files"))

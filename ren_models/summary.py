@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from ren_features import FeatureStore
-from ren_models.cross_validation import Fit
 from ren_models.experiment import Experiment
 
 SUMMARY = """
@@ -14,6 +11,11 @@ SUMMARY = """
     FROM results LEFT JOIN regions ON region = name
     WHERE experiment = ? AND task = ? AND split_id = ? GROUP BY method, results.region, position
     ORDER BY method, position NULLS LAST
+"""
+
+DOUBTED = """
+    SELECT count(DISTINCT scan_id) FILTER (quality_ok IS NOT TRUE), count(DISTINCT scan_id)
+    FROM lobe_features JOIN labels USING (scan_id) WHERE task = ?
 """
 
 
@@ -33,10 +35,9 @@ def summary(store: FeatureStore, experiment: Experiment) -> str:
     return "\n".join(lines)
 
 
-def doubtful(store: FeatureStore, fits: Iterable[Fit]) -> list[str]:
-    """A line that says how many scans have a warning or an error of quality, if any has."""
-    scans = sorted({scan for fit in fits for scan in fit.inputs.matrix.scan_ids.tolist()})
-    query = """SELECT count(DISTINCT scan_id) FROM quality
-        WHERE severity <> 'info' AND spec_id IN (FROM latest_spec) AND list_contains(?, scan_id)"""
-    found = store.sql(query, [scans]).item()
-    return [f"{found} of {len(scans)} scans have warnings or errors in quality, and take part all the same"] if found else []
+def notes(store: FeatureStore, experiment: Experiment, *, sound_only: bool) -> list[str]:
+    """What its reader should know before it is run: scans that quality doubts, and rounds that are left out."""
+    doubted, scans = store.sql(DOUBTED, [experiment.split.task]).row(0)
+    fate = "these are left out" if sound_only else "they take part; --sound-only leaves these regions out"
+    quality = [f"{doubted} of {scans} scans have regions with warnings or errors in quality, or never judged: {fate}"]
+    return [*(quality if doubted else []), *(f"left out: {reason}" for reason in experiment.left_out)]

@@ -52,10 +52,17 @@ def write_random_store(
         write_run(store.connection, run, spec)
         with transaction(store.connection):
             insert(store.connection, "patients", [{"patient_id": f"p{p:03}"} for p in range(patients)])
+            grid = {f"{kind}_{what}": [1] * 3 for kind in ("original", "analysed") for what in ("size", "spacing_mm")}
+            measured = {"image_sha256": "0", "mask_sha256": "0", "mask_source": "given", "rules_id": "0"} | grid
             facts = {"image": "ct.nii", "attributes": "{}"}
             insert(store.connection, "scans", [{"scan_id": scan, "patient_id": patient} | facts for patient, scan, _, _ in rows])
             known = [{"scan_id": scan, "task": TASK, "value": value} for _, scan, value, _ in rows if value is not None]
             insert(store.connection, "labels", known)
+            insert(
+                store.connection,
+                "inputs",
+                [{"scan_id": scan} | measured | {"spec_id": spec.spec_id, "run_id": run.run_id} for _, scan, _, _ in rows],
+            )
             whole = {"spec_id": spec.spec_id, "run_id": run.run_id, "voxels": 1, "volume_ml": 1.0}
             for region in REN_REGIONS.regions:
                 there = [row for row in rows if (row[3], region.name) not in absent]
@@ -66,6 +73,14 @@ def write_random_store(
             create_views(store.connection)
         finish_run(store.connection, run.run_id, "finished")
     return path
+
+
+def doubt(path: Path, *findings: tuple[str, str, str]) -> None:
+    """Add findings of quality: scan, region (`*` for the whole scan) and severity."""
+    with FeatureStore(path, read_only=False) as store:
+        facts = {"spec_id": store.latest_spec, "rule": "air_density", "message": "planted"}
+        rows = [{"scan_id": scan, "region": region, "severity": severity} | facts for scan, region, severity in findings]
+        insert(store.connection, "quality", rows)
 
 
 def _features(rng: np.random.Generator, labels: list[int], signal: float) -> pl.DataFrame:

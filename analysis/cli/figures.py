@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ren_features.command_line import Jobs, Store
-from ren_models.cli.options import SplitId, Task
+from ren_models.cli.options import SoundOnly, SplitId, Task
 
 if TYPE_CHECKING:
     from analysis.figure import Drawing
@@ -45,7 +45,14 @@ def fig3(store: Store, task: Task, output: Folder, split_id: SplitId = None) -> 
     _save(drawing, output, "fig3")
 
 
-def fig4(store: Store, task: Task, output: Folder, split_id: SplitId = None, jobs: Jobs = None) -> None:
+def fig4(
+    store: Store,
+    task: Task,
+    output: Folder,
+    split_id: SplitId = None,
+    sound_only: SoundOnly = False,  # noqa: FBT002 - a flag
+    jobs: Jobs = None,
+) -> None:
     """Draw what families of features tell; fits that the store lacks are made and stored first.
 
     Example: ren-analysis fig4 --store ren.duckdb --task has_ILD -o figures
@@ -54,7 +61,7 @@ def fig4(store: Store, task: Task, output: Folder, split_id: SplitId = None, job
     from analysis.stored_results import read_setting
     from ren_features import FeatureStore
 
-    _fit_ablation(store, task, split_id, jobs)
+    _fit_ablation(store, task, split_id, sound_only=sound_only, jobs=jobs)
     with FeatureStore(store) as opened:
         drawing = draw_ablation(read_setting(opened, task, split_id))
     _save(drawing, output, "fig4")
@@ -67,6 +74,7 @@ def tsne(
     shape: Annotated[bool, typer.Option(help="Whether features of shape take part.")] = True,  # noqa: FBT002 - a flag
     round_index: Annotated[int, typer.Option("--round", help="Round whose training patients standardise the features.")] = 0,
     split_id: SplitId = None,
+    sound_only: SoundOnly = False,  # noqa: FBT002
 ) -> None:
     """Draw scans in the plane by t-SNE, with a number that says whether classes are apart.
 
@@ -77,7 +85,9 @@ def tsne(
     from ren_features import FeatureStore
 
     with FeatureStore(store) as opened:
-        drawing = draw_projection(read_setting(opened, task, split_id), shape=shape, round_index=round_index)
+        drawing = draw_projection(
+            read_setting(opened, task, split_id), shape=shape, round_index=round_index, sound_only=sound_only
+        )
     _save(drawing, output, "tsne" if shape else "tsne_without_shape")
 
 
@@ -115,17 +125,20 @@ def comparison(
     _save(drawing, output, "comparison")
 
 
-def _fit_ablation(store: Path, task: str, split_id: str | None, jobs: int | None) -> None:
+def _fit_ablation(store: Path, task: str, split_id: str | None, *, sound_only: bool, jobs: int | None) -> None:
     from ren_features import FeatureStore
     from ren_features.cores import available_cores
     from ren_features.progress import counter
     from ren_models.ablation import plan_ablation
     from ren_models.running import is_stored, run_experiment
+    from ren_models.summary import notes
 
     with FeatureStore(store) as opened:
-        experiment, fits = plan_ablation(opened, task, split_id=split_id)
+        experiment, fits = plan_ablation(opened, task, split_id=split_id, sound_only=sound_only)
         if is_stored(opened, experiment, fits):
             return
+        for note in notes(opened, experiment, sound_only=sound_only):
+            typer.echo(note, err=True)
     with FeatureStore(store, read_only=False) as opened, counter(len(fits), "fits") as tell:
         run_experiment(opened, experiment, fits, jobs=jobs or available_cores(), listener=tell)
 

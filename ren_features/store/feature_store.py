@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 import data_catalog
 from ren_features.errors import StoreError
 from ren_features.store.connection import connect_to_read, connect_to_write
+from ren_features.store.schema import QUALITY_OK
 
 
 class Matrix(NamedTuple):
@@ -106,7 +107,7 @@ class FeatureStore:
         """Names of the tables, views left out."""
         return tuple(name for name, table in data_catalog.tables().items() if table.kind == "table")
 
-    def matrix(self, *, region: str, task: str, spec_id: str | None = None) -> Matrix:
+    def matrix(self, *, region: str, task: str, spec_id: str | None = None, sound_only: bool = False) -> Matrix:
         """Features and labels of every scan that has both, ordered by scan.
 
         Parameters
@@ -116,6 +117,8 @@ class FeatureStore:
             As in the table `labels`.
         spec_id : str, optional
             By default that of the latest run that stored rows.
+        sound_only : bool
+            Without rows that a warning or an error of quality concerns, or that no rules judged (`quality_ok`).
 
         Raises
         ------
@@ -124,17 +127,20 @@ class FeatureStore:
         """
         spec = spec_id or self.latest_spec
         frame = self.sql(
-            """SELECT r.*, l.value AS label FROM radiomics r JOIN labels l USING (scan_id)
-            WHERE region = ? AND task = ? AND spec_id = ? ORDER BY scan_id""",
-            [region, task, spec],
+            f"""SELECT radiomics.*, labels.value AS label
+            FROM radiomics JOIN inputs USING (scan_id, spec_id) JOIN labels USING (scan_id)
+            WHERE region = ? AND task = ? AND spec_id = ? AND (NOT ? OR {QUALITY_OK}) ORDER BY scan_id""",
+            [region, task, spec, sound_only],
         )
         if frame.is_empty():
             regions, tasks = (
                 self.sql(f"SELECT DISTINCT {column} FROM {table} ORDER BY 1").to_series().to_list()
                 for column, table in (("region", "radiomics"), ("task", "labels"))
             )
+            sound = " sound" if sound_only else ""
             raise StoreError(
-                f"store {self.path}: expected regions {regions} and tasks {tasks}, got region {region}, task {task}, spec {spec}"
+                f"store {self.path}: expected regions {regions} and tasks {tasks}, got no{sound} row of region {region}, "
+                f"task {task}, spec {spec}"
             )
         names = tuple(name for name in data_catalog.features() if frame[name].null_count() < len(frame))
         return Matrix(

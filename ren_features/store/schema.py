@@ -16,6 +16,15 @@ from ren_features.quality import WHOLE_SCAN
 MIGRATIONS = files(__package__).joinpath("migrations")
 """Scripts `0002.sql`, `0003.sql`, ... : each brings a store of the version before to its own number."""
 
+QUALITY_OK = f"""
+    CASE WHEN inputs.rules_id IS NOT NULL THEN
+        NOT EXISTS (FROM quality AS finding
+                    WHERE finding.scan_id = radiomics.scan_id AND finding.spec_id = radiomics.spec_id
+                    AND finding.region IN (radiomics.region, '{WHOLE_SCAN}') AND finding.severity <> 'info')
+    END
+"""
+"""Of a row of `radiomics` with its row of `inputs`: whether no warning and no error concerns it; NULL when no rules judged it."""
+
 
 def schema_version(migrations: Traversable = MIGRATIONS) -> int:
     """The newest version: that of the last migration, 1 without any."""
@@ -83,14 +92,10 @@ def create_views(connection: duckdb.DuckDBPyConnection) -> None:
     labels = "".join(f""", any_value(value) FILTER (task = '{task}') AS "label_{task}" """ for task in tasks)
     connection.execute(f"""
         CREATE OR REPLACE VIEW lobe_features AS
-        WITH known AS (SELECT scan_id{labels} FROM labels GROUP BY scan_id),
-             doubted AS (SELECT DISTINCT scan_id, region, spec_id FROM quality WHERE severity <> 'info')
+        WITH known AS (SELECT scan_id{labels} FROM labels GROUP BY scan_id)
         SELECT patient_id, scan_id, region, scan_date, attributes, known.* EXCLUDE (scan_id),
                inputs.kernel, inputs.slice_thickness_mm, inputs.kvp, inputs.vendor, inputs.model,
-               CASE WHEN rules_id IS NOT NULL THEN
-                   NOT EXISTS (FROM doubted d WHERE d.scan_id = radiomics.scan_id AND d.spec_id = radiomics.spec_id
-                               AND d.region IN (radiomics.region, '{WHOLE_SCAN}'))
-               END AS quality_ok,
+               {QUALITY_OK} AS quality_ok,
                radiomics.* EXCLUDE (patient_id, scan_id, region, spec_id, run_id)
         FROM radiomics JOIN scans USING (patient_id, scan_id) JOIN inputs USING (scan_id, spec_id) LEFT JOIN known USING (scan_id)
         WHERE spec_id IN (FROM latest_spec)

@@ -15,6 +15,10 @@ Task = Annotated[
 ]
 SplitId = Annotated[str | None, typer.Option("--split", help="A split by its id.", show_default="the last of the task")]
 
+SoundOnly = Annotated[
+    bool, typer.Option("--sound-only", help="Leave out regions of scans with warnings or errors in quality (quality_ok).")
+]
+
 
 def open_to_write(store: Path) -> FeatureStore:
     """A store that is there, as its one writer: these commands add to a store, and make none."""

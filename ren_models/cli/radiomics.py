@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ren_features.command_line import Jobs, Store
-from ren_models.cli.options import SplitId, Task, open_to_write
+from ren_models.cli.options import SoundOnly, SplitId, Task, open_to_write
 
 
 def radiomics(
@@ -19,6 +19,7 @@ def radiomics(
     ] = 0,
     params: Annotated[Path | None, typer.Option(help="Settings in YAML, in place of REN's.", show_default=False)] = None,
     split_id: SplitId = None,
+    sound_only: SoundOnly = False,  # noqa: FBT002 - a flag
     jobs: Jobs = None,
 ) -> None:
     """Fit an XGBoost expert for each region and round, and store predictions, models and results, in place of earlier ones.
@@ -30,12 +31,14 @@ def radiomics(
     from ren_models.experts.settings import RadiomicsSettings
     from ren_models.radiomics import plan_radiomics
     from ren_models.running import is_stored, run_experiment
-    from ren_models.summary import doubtful, summary
+    from ren_models.summary import notes, summary
 
     settings = RadiomicsSettings.from_yaml(params) if params else RadiomicsSettings()
     with open_to_write(store) as opened:
-        experiment, fits = plan_radiomics(opened, task, permutations=permute_labels, split_id=split_id, settings=settings)
-        for note in (*doubtful(opened, fits), *(f"left out: {reason}" for reason in experiment.left_out)):
+        experiment, fits = plan_radiomics(
+            opened, task, permutations=permute_labels, split_id=split_id, settings=settings, sound_only=sound_only
+        )
+        for note in notes(opened, experiment, sound_only=sound_only):
             typer.echo(note, err=True)
         if is_stored(opened, experiment, fits):
             typer.echo("these fits are stored already", err=True)

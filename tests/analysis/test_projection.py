@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import silhouette_score
 
-from analysis.projection import project, silhouette, standardised, without_shape
+from analysis.projection import project, silhouette, stacked, standardised, without_shape
 from ren_features.errors import SplitError
 from tests.random_store import TASK
 
@@ -59,6 +59,12 @@ def test_statistics_for_standardising_are_those_of_train(setting):
     assert np.array_equal(standardised(planted, setting, 0)[train], scaled[train])
     with pytest.raises(SplitError, match="expected a round up to 1, got 7"):
         standardised(matrix, setting, 7)
+
+
+def test_regions_that_differ_stay_apart_when_they_are_together(setting):
+    lower, upper = (setting.store.matrix(region=name, task=TASK) for name in ("LLL", "LUL"))
+    together = standardised(stacked([lower, upper._replace(X=upper.X + 5)]), setting, 0)
+    assert (together[len(lower.y) :].mean(0) - together[: len(lower.y)].mean(0)).min() > 1
 
 
 def test_the_same_vectors_are_at_the_same_places():

@@ -20,6 +20,8 @@ from ren_models.parts import read_parts
 from ren_models.radiomics import plan_radiomics
 from ren_models.running import run_experiment
 from ren_models.stored_splits import read_split, store_split
+from ren_models.summary import notes
+from tests.random_store import doubt
 
 FEW = RadiomicsSettings(n_estimators=8)
 KEYS = ("experiment", "method", "region", "round", "metric", "permutation")
@@ -294,3 +296,28 @@ def test_the_commands(make_store):
         assert store.sql("SELECT DISTINCT status FROM runs").rows() == [("finished",)]
     assert "[90/90]" in fitted.stderr
     assert "radiomics_permuted" in ren_models("radiomics", "--permute-labels", "1").stdout
+
+
+def test_what_quality_doubts_is_left_out_when_asked(make_store):
+    path = make_store()
+    doubt(path, ("p000_0", "*", "error"), ("p001_0", "LLL", "warning"), ("p002_0", "LLL", "info"))
+    everyone = {f"p{patient:03}_{scan}" for patient in range(30) for scan in range(2)}
+    with FeatureStore(path, read_only=False) as store:
+        store_split(store, "ill")
+        for sound_only, fate, missing in (
+            (False, "they take part", {"LLL": set(), "RLL": set()}),
+            (True, "these are left out", {"LLL": {"p000_0", "p001_0"}, "RLL": {"p000_0"}}),
+        ):
+            experiment, fits = plan_radiomics(store, "ill", sound_only=sound_only)
+            (note,) = notes(store, experiment, sound_only=sound_only)
+            assert note.startswith(f"2 of 60 scans have regions with warnings or errors in quality, or never judged: {fate}")
+            for region, scans in missing.items():
+                matrix = next(fit.inputs.matrix for fit in fits if fit.inputs.region == region)
+                assert everyone - set(matrix.scan_ids) == scans
+
+
+def test_a_region_without_a_sound_row_is_said(make_store):
+    path = make_store()
+    doubt(path, *((f"p{patient:03}_{scan}", "RML", "warning") for patient in range(30) for scan in range(2)))
+    with FeatureStore(path) as store, pytest.raises(StoreError, match="got no sound row of region RML, task ill"):
+        region_inputs(store, "ill", store.latest_spec, sound_only=True)
