@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 import data_catalog
-from analysis.comparison import corrected_interval
+from analysis.comparison import over_rounds
 from analysis.figure import TWO_COLUMNS, Drawing, new_figure, style
-from analysis.stored_results import Setting, provenance, regions, results
+from analysis.stored_results import Setting, counted, provenance, regions, results
 from ren_models.ablation import ALL, CONTROL_SEEDS, families
 
 EXPERIMENT = "ablation"
@@ -40,8 +40,8 @@ def ablation_auc(setting: Setting) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        A row for each kind (`alone`, `drop`), family and region: `value`, the mean over rounds, `sd`, and the corrected 95 %
-        interval from `low` to `high`.
+        A row for each kind (`alone`, `drop`), family and region: `value`, the mean over `rounds` rounds, `sd`, and the
+        corrected 95 % interval from `low` to `high`.
     """
     values = results(setting, EXPERIMENT, "auc_test")
     rows = [row for name in regions(setting) for row in _of_region(values.filter(region=name), name, setting.test_share)]
@@ -69,15 +69,10 @@ def _by_method(values: pl.DataFrame) -> dict[str, NDArray[np.float64]]:
 
 
 def _row(kind: str, family: str, region: str, values: NDArray[np.float64], test_share: float) -> dict[str, Any]:
-    low, high = corrected_interval(values, test_share)
-    least = 0.0 if kind == "alone" else -1.0
-    low, high = max(low, least), min(high, 1.0)
-    known = values[~np.isnan(values)]
-    spread = {
-        "value": float(known.mean()) if len(known) else np.nan,
-        "sd": float(known.std(ddof=1)) if len(known) > 1 else np.nan,
-    }
-    return {"kind": kind, "family": family, "region": region, **spread, "low": low, "high": high}
+    mean = over_rounds(values, test_share)
+    limits = {"low": max(mean.low, 0.0 if kind == "alone" else -1.0), "high": min(mean.high, 1.0)}
+    what = {"kind": kind, "family": family, "region": region}
+    return what | {"rounds": mean.rounds, "value": mean.mean, "sd": mean.sd} | limits
 
 
 def draw_ablation(setting: Setting) -> Drawing:
@@ -97,7 +92,7 @@ def draw_ablation(setting: Setting) -> Drawing:
         if row["figure"] == 4
     )
     caption = CAPTION.format(
-        rounds=len(setting.split.rounds),
+        rounds=counted(data["rounds"]),
         shuffles=len(CONTROL_SEEDS),
         paper=PAPER.format(quoted=quoted),
         provenance=provenance(setting, EXPERIMENT),

@@ -6,6 +6,7 @@ TreeSHAP (Lundberg et al., Nat Mach Intell 2020;2:56) gives each feature its sha
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -17,21 +18,21 @@ from scipy.stats import spearmanr
 
 import data_catalog
 from analysis.figure import COLOURS, TWO_COLUMNS, Drawing, new_figure, style
-from analysis.stored_results import Setting, provenance, regions
+from analysis.stored_results import Setting, of_two_classes, provenance, regions
 from ren_features.errors import StoreError
+from ren_features.store import Matrix
 from ren_models.experts import RadiomicsExpert
 from ren_models.model_files import model_folder
-from ren_models.parts import read_parts
 
 EXPERIMENT = "radiomics"
 TOP = 8
 SUMMARY_TOP = 15
 
 CAPTION = (
-    "Features that move the experts most: mean |SHAP|, in log odds, over the test scans of all {rounds} rounds, so that "
-    "each scan is explained by an expert that has not seen its patient. Colour: whether high values speak for or against "
-    "class 1 (sign of the rank correlation of value and SHAP). Stability: mean rank correlation of mean |SHAP| of all "
-    "features between rounds. {provenance}"
+    "Features that move the experts most: mean |SHAP|, in log odds, over the test scans of all rounds, so that each scan is "
+    "explained by an expert that has not seen its patient. Colour: whether high values speak for or against class 1 (sign "
+    "of the rank correlation of value and SHAP). Stability: mean rank correlation of mean |SHAP| of all features between "
+    "experts that were fitted to other training patients. {provenance}"
 )
 
 SUMMARY_CAPTION = (
@@ -49,6 +50,8 @@ class Attribution(NamedTuple):
     values, features : ndarray of float, shape (scan, feature)
         In log odds; and the features they are of, missing values replaced.
     rounds : ndarray of int, shape (scan,)
+    trained : ndarray of int, shape (scan,)
+        Number of the set of training patients: the two rounds that swap val and test have the same expert.
     names : tuple of str
     scan_ids : ndarray of str, shape (scan,)
     """
@@ -56,6 +59,7 @@ class Attribution(NamedTuple):
     values: NDArray[np.float64]
     features: NDArray[np.float64]
     rounds: NDArray[np.int64]
+    trained: NDArray[np.int64]
     names: tuple[str, ...]
     scan_ids: NDArray[np.str_]
 
@@ -71,19 +75,20 @@ class Attribution(NamedTuple):
 
     @property
     def stability(self) -> float:
-        """Mean Spearman correlation of mean |SHAP| between each two rounds; NaN of one round."""
-        by_round = [np.abs(self.values[self.rounds == each]).mean(0) for each in np.unique(self.rounds)]
-        if len(by_round) < 2:
-            return np.nan
-        ranks = np.atleast_2d(spearmanr(np.array(by_round), axis=1).statistic)
-        pairs = ranks[np.triu_indices(len(by_round), 1)] if ranks.size > 1 else ranks.ravel()
-        return float(np.nanmean(pairs))
+        """Mean Spearman correlation of mean |SHAP| between experts of other training patients; NaN when there are none."""
+        every = [np.abs(self.values[self.trained == each]).mean(0) for each in np.unique(self.trained)]
+        pairs = [_rank_correlation(one, other) for one, other in combinations(every, 2)]
+        known = [each for each in pairs if not np.isnan(each)]
+        return float(np.mean(known)) if known else np.nan
+
+
+def _rank_correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Spearman's; NaN where one is constant."""
+    return float(spearmanr(one, other).statistic) if np.ptp(one) > 0 and np.ptp(other) > 0 else np.nan
 
 
 def _sign(feature: NDArray[np.float64], values: NDArray[np.float64]) -> float:
-    if np.ptp(feature) == 0 or np.ptp(values) == 0:
-        return 0.0
-    return float(np.sign(spearmanr(feature, values).statistic))
+    return float(np.sign(np.nan_to_num(_rank_correlation(feature, values))))
 
 
 def attribute(setting: Setting, region: str) -> Attribution:
@@ -94,44 +99,53 @@ def attribute(setting: Setting, region: str) -> Attribution:
     StoreError
         When the store has no expert of the region, or the task has more than two classes.
     """
-    found = setting.store.sql(
-        """SELECT round, checkpoint, spec_id, list(scan_id) FROM models m JOIN predictions p USING (model_id, round)
+    rows = setting.store.sql(
+        """SELECT round, checkpoint, spec_id, scan_id, probability FROM models m JOIN predictions p USING (model_id, round)
         WHERE part = 'test' AND task = ? AND split_id = ? AND experiment = ? AND m.region = ? AND checkpoint IS NOT NULL
-        GROUP BY ALL ORDER BY round""",
+        ORDER BY round, scan_id""",
         [*setting.key, EXPERIMENT, region],
     )
-    if found.is_empty():
+    if rows.is_empty():
         raise StoreError(
             f"store {setting.store.path}: expected radiomics experts of {region}, found none; `ren-models radiomics` fits them"
         )
-    matrix = setting.store.matrix(region=region, task=setting.task, spec_id=found["spec_id"][0])
-    rounds = {each.index: each for each in setting.split.rounds}
-    values, features, numbers, scan_ids = [], [], [], []
-    for number, checkpoint, _, predicted in found.iter_rows():
-        expert = RadiomicsExpert.load(model_folder(setting.store.path) / checkpoint)
-        if expert.feature_names != matrix.feature_names:
-            raise StoreError(
-                f"model {checkpoint}: expected the features of {region} as they are, got others; `ren-models radiomics` fits it"
-            )
-        test = read_parts(matrix, rounds[number]).test.only("test", "an explanation")
-        known = np.isin(test.scan_ids, predicted)  # not those that were left out of the experiment
-        features.append(expert.impute(test.X[known]))
-        values.append(_explain(expert, features[-1], setting))
-        numbers.append(np.full(known.sum(), number))
-        scan_ids.append(test.scan_ids[known])
-    return Attribution(
-        np.vstack(values), np.vstack(features), np.concatenate(numbers), matrix.feature_names, np.concatenate(scan_ids)
-    )
+    of_two_classes(rows, setting)
+    matrix = setting.store.matrix(region=region, task=setting.task, spec_id=rows["spec_id"][0])
+    trains = [each.train for each in setting.split.rounds]
+    parts = []
+    for (number, checkpoint), own in rows.group_by("round", "checkpoint", maintain_order=True):
+        expert = RadiomicsExpert.load(model_folder(setting.store.path) / str(checkpoint))
+        features = expert.impute(_as_predicted(matrix, expert, own))
+        shares = np.asarray(shap.TreeExplainer(expert.model_).shap_values(features), np.float64)
+        numbers = (np.full(len(own), each) for each in (number, trains.index(trains[number])))
+        parts.append((shares, features, *numbers, own["scan_id"].to_numpy()))
+    values, features, rounds, trained, scan_ids = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return Attribution(values, features, rounds, trained, matrix.feature_names, scan_ids)
 
 
-def _explain(expert: RadiomicsExpert, features: NDArray[np.float64], setting: Setting) -> NDArray[np.float64]:
-    if len(expert.classes_) > 2:
-        raise StoreError(f"task {setting.task}: expected two classes for SHAP, got {len(expert.classes_)}")
-    return np.asarray(shap.TreeExplainer(expert.model_).shap_values(features), np.float64)
+def _as_predicted(matrix: Matrix, expert: RadiomicsExpert, rows: pl.DataFrame) -> NDArray[np.float64]:
+    """Features of the scans, shape (scan, feature), if the expert still says of them what is stored.
+
+    Raises
+    ------
+    StoreError
+        When it does not: features or files of models have changed.
+    """
+    X = matrix.X[np.isin(matrix.scan_ids, rows["scan_id"].to_numpy())]  # noqa: N806
+    same = expert.feature_names == matrix.feature_names and len(X) == len(rows)
+    if not same or not np.allclose(expert.predict_proba(X)[:, 1], rows["probability"].to_numpy(), rtol=0, atol=1e-6):
+        raise StoreError(
+            f"model {rows['checkpoint'][0]}: expected the features of {expert.region} that its predictions were made of, got "
+            "others; `ren-models radiomics` fits it anew"
+        )
+    return X
 
 
 def draw_attribution(setting: Setting) -> Iterator[tuple[str, Drawing]]:
-    """Names and drawings: `shap` with the top features of every region, and `shap_<region>` with its summary plot."""
+    """Names and drawings: `shap` with the top features of every region, and `shap_<region>` with its summary plot.
+
+    A region whose experts no feature moves (trees without a split) has no summary plot.
+    """
     there = setting.store.sql(
         "SELECT DISTINCT region FROM models WHERE task = ? AND split_id = ? AND experiment = ? AND checkpoint IS NOT NULL",
         [*setting.key, EXPERIMENT],
@@ -140,8 +154,8 @@ def draw_attribution(setting: Setting) -> Iterator[tuple[str, Drawing]]:
     if not every:
         raise StoreError(f"store {setting.store.path}: expected radiomics experts, found none; `ren-models radiomics` fits them")
     tail = provenance(setting, EXPERIMENT)
-    yield "shap", _draw_overview(every, CAPTION.format(rounds=len(setting.split.rounds), provenance=tail))
-    for name, found in every.items():
+    yield "shap", _draw_overview(every, CAPTION.format(provenance=tail))
+    for name, found in ((name, found) for name, found in every.items() if found.importance.any()):
         yield f"shap_{name}", _draw_summary(found, SUMMARY_CAPTION.format(region=name, top=SUMMARY_TOP, provenance=tail))
 
 
@@ -150,7 +164,8 @@ def _draw_overview(every: dict[str, Attribution], caption: str) -> Drawing:
         figure = new_figure(TWO_COLUMNS, 1.45 * ((len(every) + 1) // 2) + 0.4)
         panels = figure.subplots((len(every) + 1) // 2, 2).ravel()
         for axes, (name, found) in zip(panels, every.items(), strict=False):
-            _draw_top(axes, found, f"{name} (stability {found.stability:.2f})".replace("-", "−"))
+            what = f"stability {found.stability:.2f}" if found.importance.any() else "no feature moves it"
+            _draw_top(axes, found, f"{name} ({what})".replace("-", "−"))
         for axes in panels[len(every) :]:
             axes.set_visible(False)
         for colour, text in ((COLOURS[1], "high values speak for class 1"), (COLOURS[0], "high values speak against it")):
@@ -174,7 +189,8 @@ def _table(region: str, found: Attribution) -> pl.DataFrame:
 
 def _top(found: Attribution, count: int) -> NDArray[np.int64]:
     """Places of the features that move the expert most; those that never do are left out."""
-    return np.asarray([place for place in np.argsort(-found.importance, kind="stable")[:count] if found.importance[place] > 0])
+    order = np.argsort(-found.importance, kind="stable")[:count]
+    return order[found.importance[order] > 0]
 
 
 def _draw_top(axes: Axes, found: Attribution, title: str) -> None:

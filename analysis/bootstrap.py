@@ -45,6 +45,11 @@ def weighted_auc(y: NDArray[np.int64], scores: NDArray[np.float64], weights: NDA
     return np.concatenate([_auc_of_block(y[order], starts, block) for block in blocks])
 
 
+def one_auc(y: NDArray[np.int64], scores: NDArray[np.float64]) -> float:
+    """AUC of the rows as they are; NaN where a class has none."""
+    return float(weighted_auc(y, scores, np.ones((1, len(y)), np.int64)).item())
+
+
 def _auc_of_block(y: NDArray[np.int64], starts: NDArray[np.int64], weights: NDArray[np.int64]) -> NDArray[np.float64]:
     positive = np.add.reduceat(weights * y, starts, axis=1).astype(np.float64)
     negative = np.add.reduceat(weights * (1 - y), starts, axis=1).astype(np.float64)

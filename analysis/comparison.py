@@ -15,7 +15,17 @@ from numpy.typing import NDArray
 from scipy.stats import norm, rankdata, t, ttest_rel
 from statsmodels.stats.multitest import multipletests
 
-from analysis.bootstrap import RESAMPLES, interval, patient_counts, weighted_auc
+from analysis.bootstrap import RESAMPLES, interval, one_auc, patient_counts, weighted_auc
+
+
+class Mean(NamedTuple):
+    """Of values over rounds: how many there are, their mean and standard deviation, and the 95 % interval of the mean."""
+
+    rounds: int
+    mean: float
+    sd: float
+    low: float
+    high: float
 
 
 class Difference(NamedTuple):
@@ -41,7 +51,7 @@ def paired_t(first: NDArray[np.float64], second: NDArray[np.float64]) -> Differe
     if len(first) < 2:
         return NOTHING
     value = float(np.mean(first - second))
-    if np.ptp(first - second) == 0:
+    if _equal(first - second):
         return _without_spread(value)
     found = ttest_rel(first, second)
     low, high = found.confidence_interval(0.95)
@@ -66,23 +76,36 @@ def corrected_t(first: NDArray[np.float64], second: NDArray[np.float64], test_sh
     if len(first) < 2:
         return NOTHING
     value, rounds = float(np.mean(first - second)), len(first)
-    if np.ptp(first - second) == 0:
+    if _equal(first - second):
         return _without_spread(value)
     error = _corrected_error(first - second, test_share)
-    return Difference(value, *corrected_interval(first - second, test_share), float(2 * t.sf(abs(value) / error, rounds - 1)))
+    low, high = over_rounds(first - second, test_share)[-2:]
+    return Difference(value, low, high, float(2 * t.sf(abs(value) / error, rounds - 1)))
 
 
-def corrected_interval(values: NDArray[np.float64], test_share: float) -> tuple[float, float]:
-    """95 % confidence interval of a mean over rounds, with the variance of `corrected_t`."""
+def over_rounds(values: NDArray[np.float64], test_share: float) -> Mean:
+    """Mean over the rounds that have a value, with an interval by the variance of `corrected_t`.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (round,)
+        NaN where there is none.
+    test_share : float
+        Number of patients in test divided by that in train.
+    """
     known = values[~np.isnan(values)]
     if len(known) < 2:
-        return np.nan, np.nan
-    reach = float(t.ppf(0.975, len(known) - 1)) * _corrected_error(known, test_share)
-    return float(known.mean() - reach), float(known.mean() + reach)
+        return Mean(len(known), float(known[0]) if len(known) else np.nan, np.nan, np.nan, np.nan)
+    mean, reach = float(known.mean()), float(t.ppf(0.975, len(known) - 1)) * _corrected_error(known, test_share)
+    return Mean(len(known), mean, float(known.std(ddof=1)), mean - reach, mean + reach)
 
 
 def _corrected_error(values: NDArray[np.float64], test_share: float) -> float:
     return float(np.sqrt((1 / len(values) + test_share) * np.var(values, ddof=1)))
+
+
+def _equal(differences: NDArray[np.float64]) -> bool:
+    return bool(np.ptp(differences) < 1e-12)  # AUCs are fractions: equal ones differ by rounding
 
 
 def _without_spread(value: float) -> Difference:
@@ -111,16 +134,15 @@ def cluster_bootstrap(
 
     References
     ----------
-    Efron 1979; of clusters, Field and Welsh, J R Stat Soc B 2007;69:369. The p-value is twice the smaller share of resamples on
-    one side of 0, with one added to each count (Davison and Hinkley 1997, section 4.2.5).
+    Efron 1979; of clusters, Field and Welsh, J R Stat Soc B 2007;69:369. The p-value inverts the percentile interval: twice the
+    smaller share of resamples on one side of 0, with one added to each count (Davison and Hinkley 1997, section 4.2.5).
     """
     if len(np.unique(y)) < 2:
         return NOTHING
     counts = patient_counts(patients, resamples=resamples, seed=seed)
-    once = np.ones((1, len(y)), np.int64)
     differences = weighted_auc(y, first, counts) - weighted_auc(y, second, counts)
     known = differences[~np.isnan(differences)]
-    value = float((weighted_auc(y, first, once) - weighted_auc(y, second, once)).item())
+    value = one_auc(y, first) - one_auc(y, second)
     smaller = min((known <= 0).sum(), (known >= 0).sum())
     return Difference(value, *interval(known), min(1.0, 2 * (smaller + 1) / (len(known) + 1)))
 
@@ -137,7 +159,7 @@ def delong(y: NDArray[np.int64], first: NDArray[np.float64], second: NDArray[np.
     ----------
     DeLong, DeLong and Clarke-Pearson, Biometrics 1988;44:837; by mid-ranks, Sun and Xu, IEEE Signal Process Lett 2014;21:1389.
     """
-    if len(np.unique(y)) < 2:
+    if min(np.sum(y == 1), np.sum(y == 0)) < 2:
         return NOTHING
     parts = [_placements(y, scores) for scores in (first, second)]
     of_positives, of_negatives = (np.array([part[kind] for part in parts]) for kind in (0, 1))

@@ -26,7 +26,7 @@ from analysis.stored_results import Setting, provenance
 from ren_features.errors import SpecError, SplitError
 from ren_features.store import Matrix
 from ren_models.inputs import region_inputs
-from ren_models.parts import labels_of_donors, read_parts
+from ren_models.parts import labels_of_donors, read_part
 
 SEED = 42
 PERPLEXITY = 30.0
@@ -63,8 +63,7 @@ def standardised(matrix: Matrix, setting: Setting, round_index: int) -> NDArray[
             f"split {setting.split.split_id}: expected a round up to {len(setting.split.rounds) - 1}, got {round_index}"
         )
     scaler = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
-    train = read_parts(matrix, chosen[0]).train.only("train", "a scaler's fit")
-    return np.asarray(scaler.fit(train.X).transform(matrix.X))
+    return np.asarray(scaler.fit(read_part(matrix, chosen[0], "train").X).transform(matrix.X))
 
 
 def project(vectors: NDArray[np.float64], *, perplexity: float = PERPLEXITY, seed: int = SEED) -> NDArray[np.float64]:
@@ -147,6 +146,7 @@ def draw_projection(
     chosen = {str(each.region): each.matrix if shape else without_shape(each.matrix) for each in regions}
     points = {name: project(standardised(matrix, setting, round_index)) for name, matrix in chosen.items()}
     together = project(standardised(stacked(tuple(chosen.values())), setting, round_index))
+    classes = sorted({int(label) for matrix in chosen.values() for label in matrix.y})
     tests = {
         name: silhouette(points[name], matrix.y, matrix.patient_ids, permutations=permutations) for name, matrix in chosen.items()
     }
@@ -154,7 +154,8 @@ def draw_projection(
         figure = new_figure(TWO_COLUMNS, 4.0)
         panels = figure.subplots(2, (len(points) + 2) // 2).ravel()
         for axes, (name, at) in zip(panels, points.items(), strict=False):
-            _draw_classes(axes, at, chosen[name].y, f"{name}\ns = {tests[name].value:.2f}, p = {tests[name].p:.3f}")
+            title = f"{name}\ns = {tests[name].value:.2f}, p = {tests[name].p:.3f}"
+            _draw_classes(axes, at, chosen[name].y, classes, title)
         _draw_regions(panels[len(points)], together, [name for name, each in chosen.items() for _ in each.y])
         for axes in panels[len(points) + 1 :]:
             axes.set_visible(False)
@@ -205,8 +206,8 @@ def _table(
     )
 
 
-def _draw_classes(axes: Axes, points: NDArray[np.float64], y: NDArray[np.int64], title: str) -> None:
-    for number, label in enumerate(np.unique(y)):
+def _draw_classes(axes: Axes, points: NDArray[np.float64], y: NDArray[np.int64], classes: Sequence[int], title: str) -> None:
+    for number, label in enumerate(classes):
         x, up = points[y == label].T
         # Forms beside colours, for a print in gray.
         axes.scatter(

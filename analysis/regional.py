@@ -10,10 +10,10 @@ import polars as pl
 from matplotlib.axes import Axes
 
 import data_catalog
-from analysis.bootstrap import RESAMPLES, interval, patient_counts, weighted_auc
-from analysis.comparison import corrected_interval
+from analysis.bootstrap import RESAMPLES, interval, one_auc, patient_counts, weighted_auc
+from analysis.comparison import over_rounds
 from analysis.figure import COLOURS, TWO_COLUMNS, Drawing, new_figure, style
-from analysis.stored_results import Setting, expert_experiments, pooled, provenance, regions, results, test_rows
+from analysis.stored_results import Setting, counted, expert_experiments, provenance, regions, results, test_rows
 
 WHOLE_SETS = {"_lobe_mean": "lobe\nmean", "_all_regions": "all\nregions"}
 """Endings of the names of experts on several regions, and what stands under them."""
@@ -52,17 +52,17 @@ def _of_experiment(setting: Setting, experiment: str) -> Iterator[dict[str, Any]
     for method, region in sorted(found, key=lambda each: (order.get(each[1], len(order)), each[0])):
         architecture, place = place_of(method, region)
         of_method = pl.col("method") == method, pl.col("region").eq_missing(region)
-        scans, patients = (frame.filter(*of_method)["value"].drop_nulls().to_numpy() for frame in values.values())
-        low, high = corrected_interval(scans, setting.test_share)
+        scans, patients = (frame.filter(*of_method)["value"].to_numpy().astype(float) for frame in values.values())
+        mean = over_rounds(scans, setting.test_share)
         yield {
             "architecture": architecture,
             "region": place.replace("\n", " "),
-            "rounds": len(scans),
-            "mean_auc": float(scans.mean()) if len(scans) else np.nan,
-            "sd_auc": float(scans.std(ddof=1)) if len(scans) > 1 else np.nan,
-            "mean_low": max(low, 0.0),
-            "mean_high": min(high, 1.0),
-            "mean_auc_patients": float(patients.mean()) if len(patients) else np.nan,
+            "rounds": mean.rounds,
+            "mean_auc": mean.mean,
+            "sd_auc": mean.sd,
+            "mean_low": max(mean.low, 0.0),
+            "mean_high": min(mean.high, 1.0),
+            "mean_auc_patients": over_rounds(patients, setting.test_share).mean,
             **_pooled_auc(rows.filter(*of_method)),
         }
 
@@ -72,10 +72,9 @@ def _pooled_auc(rows: pl.DataFrame) -> dict[str, float]:
     names = ("pooled_auc", "pooled_low", "pooled_high")
     if rows["probability"].null_count() or rows["y"].n_unique() < 2:
         return dict.fromkeys(names, np.nan)
-    own = pooled(rows)
-    once = np.ones((1, len(own.y)), np.int64)
-    resampled = weighted_auc(own.y, own.probability, patient_counts(own.patients))
-    return dict(zip(names, (weighted_auc(own.y, own.probability, once).item(), *interval(resampled)), strict=True))
+    y, probability = rows["y"].to_numpy(), rows["probability"].to_numpy()
+    resampled = weighted_auc(y, probability, patient_counts(rows["patient_id"].to_numpy().astype(np.str_)))
+    return dict(zip(names, (one_auc(y, probability), *interval(resampled)), strict=True))
 
 
 def place_of(method: str, region: str | None) -> tuple[str, str]:
@@ -108,7 +107,7 @@ def draw_regional(setting: Setting) -> Drawing:
         lowest = float(np.nanmin([*data["pooled_low"], *(data["mean_auc"] - data["sd_auc"]), 0.5]))
         left.set_ylim(max(0.0, np.floor(lowest * 10) / 10), 1.01)
     caption = CAPTION.format(
-        rounds=len(setting.split.rounds),
+        rounds=counted(data["rounds"]),
         resamples=f"{RESAMPLES:,}",
         paper=PAPER,
         provenance=provenance(setting, *expert_experiments(setting)),

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from ren_features import FeatureStore
 from ren_features.errors import StoreError
@@ -113,17 +112,10 @@ def of_two_classes(rows: pl.DataFrame, setting: Setting) -> pl.DataFrame:
     return rows
 
 
-class Pooled(NamedTuple):
-    """Test rows of one method, as arrays."""
-
-    y: NDArray[np.int64]
-    probability: NDArray[np.float64]
-    patients: NDArray[np.str_]
-
-
-def pooled(rows: pl.DataFrame) -> Pooled:
-    """Arrays of test rows."""
-    return Pooled(rows["y"].to_numpy(), rows["probability"].to_numpy(), rows["patient_id"].to_numpy().astype(np.str_))
+def counted(rounds: pl.Series) -> str:
+    """How many rounds means are over: `10`, or `8 to 10` where some lack a class or rows."""
+    counts = sorted(set(rounds.to_list()))
+    return f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
 
 
 def regions(setting: Setting) -> list[str]:
@@ -145,28 +137,33 @@ def provenance(setting: Setting, *experiments: str) -> str:
 
 
 def _cohort(setting: Setting, experiments: tuple[str, ...]) -> str:
-    patients, positive, scans = setting.store.sql(
-        """SELECT count(DISTINCT patient_id), count(DISTINCT patient_id) FILTER (value > 0), count(DISTINCT scan_id)
-        FROM labels JOIN radiomics USING (scan_id) WHERE task = ? AND spec_id IN (FROM latest_spec)
-        AND patient_id IN (SELECT patient_id FROM rounds WHERE split_id = ?)""",
-        setting.key,
+    """Who was tested, with the labels of then; of no experiment, who of the split has a label and features now."""
+    tested = """SELECT p.patient_id, p.scan_id, p.label AS value FROM predictions p JOIN models m USING (model_id)
+        WHERE m.task = ? AND m.split_id = ? AND part = 'test' AND list_contains(?, m.experiment)"""
+    there = """SELECT patient_id, scan_id, value FROM labels JOIN radiomics USING (scan_id)
+        WHERE task = ? AND patient_id IN (SELECT patient_id FROM rounds WHERE split_id = ?) AND spec_id IN (FROM latest_spec)"""
+    patients, ill, scans = setting.store.sql(
+        f"""SELECT count(DISTINCT patient_id), count(DISTINCT patient_id) FILTER (value > 0), count(DISTINCT scan_id)
+        FROM ({tested if experiments else there})""",
+        [*setting.key, list(experiments)] if experiments else setting.key,
     ).row(0)
-    tested, tested_scans = setting.store.sql(
-        """SELECT count(DISTINCT p.patient_id), count(DISTINCT p.scan_id) FROM predictions p JOIN models m USING (model_id)
-        WHERE m.task = ? AND m.split_id = ? AND part = 'test' AND list_contains(?, m.experiment)""",
-        [*setting.key, list(experiments)],
-    ).row(0)
-    whom = f", {tested} patients and {tested_scans} scans of them tested" if tested else ""
-    return f"{patients} patients ({positive} with {setting.task}), {scans} scans{whom}"
+    tested_of = f" tested, out of {len(setting.split.patients)} patients" if experiments else ""
+    return f"{patients} patients ({ill} with {setting.task}) and {scans} scans{tested_of}"
 
 
 def _computation(setting: Setting, experiments: tuple[str, ...]) -> str:
+    """Settings of the features, and the day of the results; of no experiment, that of the features."""
+    fitted = """SELECT r.spec_id, u.finished_at FROM results r JOIN runs u USING (run_id)
+        WHERE task = ? AND split_id = ? AND list_contains(?, experiment)"""
+    measured = (
+        """SELECT r.spec_id, u.finished_at FROM radiomics r JOIN runs u USING (run_id) WHERE r.spec_id IN (FROM latest_spec)"""
+    )
+    source = fitted if experiments else measured
     spec, day = setting.store.sql(
-        """SELECT string_agg(DISTINCT r.spec_id, ', '), max(u.finished_at)::DATE::VARCHAR
-        FROM results r JOIN runs u USING (run_id) WHERE task = ? AND split_id = ? AND list_contains(?, experiment)""",
-        [*setting.key, list(experiments)],
+        f"SELECT string_agg(DISTINCT spec_id, ', '), max(finished_at)::DATE::VARCHAR FROM ({source})",
+        [*setting.key, list(experiments)] if experiments else [],
     ).row(0)
-    return f"Spec: {spec}. Computed {day} (UTC)." if spec else f"Spec: {setting.store.latest_spec}."
+    return f"Spec: {spec}. {'Computed' if experiments else 'Features of'} {day} (UTC)."
 
 
 def _settings(setting: Setting, experiments: tuple[str, ...]) -> str:
@@ -175,9 +172,10 @@ def _settings(setting: Setting, experiments: tuple[str, ...]) -> str:
     found = setting.store.sql(f"SELECT DISTINCT params FROM models WHERE {which} ORDER BY 1", [*setting.key, list(experiments)])
     usual = REN_SETTINGS.as_dict()
     fitted = [json.loads(text) for text in found["params"]]
-    changes = [{name: value for name, value in each.items() if value != usual.get(name)} for each in fitted]
-    changed = sorted({name for each in changes for name in each})
+    # Experts of another kind have other settings.
+    radiomics = [each for each in fitted if each.keys() == usual.keys()]
+    changed = [name for name in usual if any(each[name] != usual[name] for each in radiomics)]
     if not changed:
         return ""
-    values = {name: sorted({str(each.get(name, usual[name])) for each in changes}) for name in changed}
+    values = {name: sorted({str(each[name]) for each in radiomics}) for name in changed}
     return " Settings that are not REN's: " + "; ".join(f"{name} {', '.join(of)}" for name, of in values.items()) + "."

@@ -9,11 +9,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from analysis.bootstrap import RESAMPLES, weighted_auc
-from analysis.comparison import Difference, cluster_bootstrap, corrected_interval, corrected_t, delong, holm, paired_t
+from analysis.bootstrap import RESAMPLES, one_auc
+from analysis.comparison import Difference, cluster_bootstrap, corrected_t, delong, holm, over_rounds, paired_t
 from analysis.figure import COLOURS, TWO_COLUMNS, Drawing, new_figure, style
-from analysis.stored_results import Setting, expert_experiments, of_two_classes, provenance, regions, results, test_rows
+from analysis.stored_results import Setting, expert_experiments, of_two_classes, provenance, regions, test_rows
 from ren_features.errors import SpecError
+from ren_models.metrics import Rows, brier, calibration
 
 TESTS = ("paired", "corrected", "bootstrap", "delong")
 
@@ -22,10 +23,10 @@ BASELINE = "radiomics_all_regions"
 CAPTION = (
     "Every method against {baseline}: difference of AUC, above 0 where the method is better. Squares: mean over rounds, "
     "with the 95 % interval of the corrected t-test (Nadeau and Bengio 2003). Circles: all test scans together, with the 95"
-    " % interval of {resamples} resamples of patients. p: of these two tests, adjusted for {methods} methods (Holm), which "
-    "the intervals are not. Methods are compared on the scans and rounds that both have. The CSV has also the paper's "
-    "paired t-test, whose p-values are too small because rounds share training patients, and DeLong's test of one mean "
-    "probability a patient. {provenance}"
+    " % interval of {resamples} resamples of patients, which takes the fitted experts as given. p: of these two tests, "
+    "adjusted for {methods} methods (Holm), which the intervals are not. Methods are compared on the scans and rounds that "
+    "both have. The CSV has also the baseline itself, calibration, the paper's paired t-test, whose p-values are too small "
+    "because rounds share training patients, and DeLong's test of one mean probability a patient. {provenance}"
 )
 
 
@@ -46,24 +47,25 @@ def compare(setting: Setting, baseline: str = BASELINE) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        A row for each other method: mean, SD and corrected 95 % interval of its AUC over rounds; for each of `TESTS` the
-        difference from the baseline, its interval, its p-value, and that adjusted by Holm over the rows; mean Brier score and
-        calibration. AUCs are of the scans that both methods have.
+        The baseline, and a row for each other method: mean, SD and corrected 95 % interval of its AUC over rounds; Brier score,
+        slope and intercept of calibration of its test scans together; for each of `TESTS` the difference from the baseline, its
+        interval, its p-value, and that adjusted by Holm over the methods. All of the scans that both methods have.
 
     Raises
     ------
     SpecError
-        When there is no such baseline.
+        When there is no such baseline, or nothing beside it.
     """
     rows = _rows(setting)
     if baseline not in rows:
         raise SpecError(f"baseline: expected one of {', '.join(rows)}, got {baseline}")
-    against = [_compare(setting, name, rows[name], rows[baseline]) for name in rows if name != baseline]
-    if not against:
+    if len(rows) < 2:
         raise SpecError(f"baseline: expected another method beside {baseline}, found none in the store")
-    frame = pl.DataFrame(against, infer_schema_length=None).with_columns(baseline=pl.lit(baseline))
+    others = [_compare(setting, name, rows[name], rows[baseline]) for name in rows if name != baseline]
+    frame = pl.DataFrame(others, infer_schema_length=None)
     adjusted = frame.with_columns(pl.Series(f"{test}_p_holm", holm(frame[f"{test}_p"].to_list())) for test in TESTS)
-    return adjusted.join(_calibration(setting), on="method", how="left", maintain_order="left")
+    itself = pl.DataFrame([_describe(setting, baseline, rows[baseline])])
+    return pl.concat([itself, adjusted], how="diagonal").with_columns(baseline=pl.lit(baseline))
 
 
 def _spoken(name: str) -> str:
@@ -79,28 +81,30 @@ def _rows(setting: Setting) -> dict[str, pl.DataFrame]:
     return {name_of(*key): by_key[key] for key in keys}
 
 
-def _calibration(setting: Setting) -> pl.DataFrame:
-    """Means over rounds of what says whether probabilities can be taken at their word."""
-    names = {
-        "brier": "brier_test",
-        "calibration_slope": "calibration_slope_test",
-        "calibration_intercept": "calibration_intercept_test",
+def _describe(setting: Setting, name: str, rows: pl.DataFrame) -> dict[str, Any]:
+    """What a method does by itself on test rows."""
+    found = over_rounds(_by_round(rows, "probability")[:, 0], setting.test_share)
+    y, p = rows["y"].to_numpy(), rows["probability"].to_numpy()
+    together = Rows(y, np.column_stack([1 - p, p]))
+    slope, intercept = calibration(together)
+    return {
+        "method": name,
+        "rounds": found.rounds,
+        "scans": len(rows),
+        "patients": rows["patient_id"].n_unique(),
+        "mean_auc": found.mean,
+        "sd_auc": found.sd,
+        "low": found.low,
+        "high": found.high,
+        "brier": brier(together),
+        "calibration_slope": slope,
+        "calibration_intercept": intercept,
     }
-    found = [
-        results(setting, experiment, metric).with_columns(metric=pl.lit(name))
-        for experiment in expert_experiments(setting)
-        for name, metric in names.items()
-    ]
-    every = pl.concat(found).filter(permutation=0)
-    named = every.with_columns(
-        method=pl.when(pl.col("region").is_null()).then("method").otherwise(pl.format("{} {}", "method", "region"))
-    )
-    return named.pivot("metric", index="method", values="value", aggregate_function="mean")
 
 
 def _compare(setting: Setting, name: str, first: pl.DataFrame, second: pl.DataFrame) -> dict[str, Any]:
     shared = first.join(second.select("scan_id", "round", other="probability"), on=["scan_id", "round"]).sort("scan_id", "round")
-    own, other = _by_round(shared)
+    own, other = _by_round(shared, "probability", "other").T
     y, p, q, patients = (shared[column].to_numpy() for column in ("y", "probability", "other", "patient_id"))
     of_patients = shared.group_by("patient_id").agg(pl.max("y"), pl.mean("probability", "other")).sort("patient_id")
     found = {
@@ -109,24 +113,15 @@ def _compare(setting: Setting, name: str, first: pl.DataFrame, second: pl.DataFr
         "bootstrap": cluster_bootstrap(y, p, q, patients.astype(np.str_)),
         "delong": delong(*(of_patients[column].to_numpy() for column in ("y", "probability", "other"))),
     }
-    low, high = corrected_interval(own, setting.test_share)
-    facts = {"method": name, "rounds": len(own), "scans": len(y), "patients": len(of_patients)}
-    spread = {"mean_auc": _mean(own), "sd_auc": float(own.std(ddof=1)) if len(own) > 1 else np.nan, "low": low, "high": high}
-    return facts | spread | {key: value for test in TESTS for key, value in _columns(test, found[test])}
+    tests = {key: value for test in TESTS for key, value in _columns(test, found[test])}
+    return _describe(setting, name, shared) | tests
 
 
-def _by_round(shared: pl.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """AUCs of both methods in each round whose shared scans have both classes."""
-    pairs = []
-    for _, rows in shared.group_by("round", maintain_order=True):
-        y, once = rows["y"].to_numpy(), np.ones((1, len(rows)), np.int64)
-        pairs.append([weighted_auc(y, rows[column].to_numpy(), once).item() for column in ("probability", "other")])
-    known = np.array([pair for pair in pairs if not np.isnan(pair).any()]).reshape(-1, 2)
-    return known[:, 0], known[:, 1]
-
-
-def _mean(values: NDArray[np.float64]) -> float:
-    return float(values.mean()) if len(values) else np.nan
+def _by_round(rows: pl.DataFrame, *columns: str) -> NDArray[np.float64]:
+    """AUC of each column in each round whose scans have both classes, shape (round, column)."""
+    rounds = [own for _, own in rows.group_by("round", maintain_order=True) if own["y"].n_unique() == 2]
+    found = [[one_auc(own["y"].to_numpy(), own[column].to_numpy()) for column in columns] for own in rounds]
+    return np.array(found).reshape(-1, len(columns))
 
 
 def _columns(test: str, difference: Difference) -> Iterator[tuple[str, float]]:
@@ -136,7 +131,8 @@ def _columns(test: str, difference: Difference) -> Iterator[tuple[str, float]]:
 
 def draw_comparison(setting: Setting, baseline: str = BASELINE) -> Drawing:
     """The table, and a picture of its differences."""
-    data = compare(setting, baseline)
+    every = compare(setting, baseline)
+    data = every.slice(1)
     with style():
         figure = new_figure(TWO_COLUMNS * 0.75, 0.3 * len(data) + 0.8)
         axes = figure.subplots()
@@ -161,4 +157,4 @@ def draw_comparison(setting: Setting, baseline: str = BASELINE) -> Drawing:
         methods=len(data),
         provenance=provenance(setting, *expert_experiments(setting)),
     )
-    return Drawing(figure, data, caption)
+    return Drawing(figure, every, caption)

@@ -7,7 +7,9 @@ import json
 from typing import Any, NamedTuple
 
 from ren_models.cross_validation import Fit
+from ren_models.experts import RadiomicsExpert
 from ren_models.experts.settings import RadiomicsSettings
+from ren_models.metrics import METRICS_VERSION
 from ren_models.splits import Split
 
 
@@ -24,7 +26,7 @@ class Experiment(NamedTuple):
     keeps : frozenset of str
         What is kept beside results: `predictions`, and `files` of the models.
     kind : str
-        Of the models, in the store.
+        Of the models, in the store: `expert` where figures are to show them as such.
     left_out : tuple of str
         Rounds that cannot be fitted, and why.
     """
@@ -43,7 +45,8 @@ class Experiment(NamedTuple):
         return {"experiment": self.name, "task": self.split.task, "split_id": self.split.split_id}
 
     def model_id(self, fit: Fit) -> str:
-        """First 16 hexadecimal digits of the SHA-256 of everything that decides what the model is, its rows among it."""
-        what = [fit.inputs.method, fit.inputs.region, fit.inputs.digest, fit.round.index, fit.permutation]
-        content = json.dumps([*self.key.values(), self.spec_id, self.settings.as_dict(), *what])
+        """First 16 hexadecimal digits of the SHA-256 of everything that decides what the model is and what it is measured by."""
+        what = [fit.inputs.method, fit.inputs.region, fit.inputs.digest, fit.classes, fit.round.index, fit.permutation]
+        how = [self.settings.as_dict(), RadiomicsExpert.VERSION, METRICS_VERSION]
+        content = json.dumps([*self.key.values(), self.spec_id, *how, *what])
         return hashlib.sha256(content.encode()).hexdigest()[:16]

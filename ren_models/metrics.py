@@ -10,11 +10,16 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 SPECIFICITY = 0.9
 """At which sensitivity is reported."""
+
+METRICS_VERSION = 2
+"""Of the definitions here; raise it with any change that could change a value."""
 
 FLOOR = 1e-6
 """Probabilities are this far from 0 and 1 before their logarithm is taken."""
@@ -50,7 +55,10 @@ class Rows(NamedTuple):
 
 
 def by_patient(rows: Rows, patients: NDArray[np.str_]) -> Rows:
-    """One row a patient: the mean of the probabilities, and the largest label [METHOD section 4]."""
+    """One row a patient: the mean of the probabilities, and the largest label of these rows [METHOD section 4].
+
+    A patient whose label changes with time has the label of those scans that have the region.
+    """
     names, place = np.unique(patients, return_inverse=True)
     sums = np.zeros((len(names), rows.probabilities.shape[1]))
     np.add.at(sums, place, rows.probabilities)
@@ -85,20 +93,32 @@ def brier(rows: Rows) -> float:
 
 
 class Calibration(NamedTuple):
-    """Of the logistic regression of the outcome on the log odds (Cox 1958); 1 and 0 are perfect."""
+    """Weak calibration (Van Calster et al., J Clin Epidemiol 2016;74:167); 1 and 0 are perfect.
+
+    Attributes
+    ----------
+    slope : float
+        Of the logistic regression of the outcome on the log odds (Cox, Biometrika 1958;45:562); below 1 where probabilities
+        are too extreme.
+    intercept : float
+        Of the same regression with the slope held at 1, calibration in the large; above 0 where probabilities are too low.
+    """
 
     slope: float
     intercept: float
 
 
 def calibration(rows: Rows) -> Calibration:
-    """Slope and intercept; NaN where classes are perfectly separated, which has no finite slope."""
-    if not rows.usable or _separated(rows):
+    """Slope and intercept; NaN of one class. Perfectly separated classes have no finite slope: NaN too."""
+    if not rows.usable:
         return Calibration(np.nan, np.nan)
-    clipped = np.clip(rows.positive, FLOOR, 1 - FLOOR)
-    log_odds = np.log(clipped / (1 - clipped))
+    log_odds = logit(np.clip(rows.positive, FLOOR, 1 - FLOOR))
+    # At the maximum of the likelihood, probabilities sum to the number of positives.
+    intercept = brentq(lambda shift: expit(log_odds + shift).mean() - rows.y.mean(), -50, 50)
+    if _separated(rows):
+        return Calibration(np.nan, float(intercept))
     fit = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000).fit(log_odds[:, None], rows.y)
-    return Calibration(float(fit.coef_[0, 0]), float(fit.intercept_[0]))
+    return Calibration(float(fit.coef_[0, 0]), float(intercept))
 
 
 def _separated(rows: Rows) -> bool:

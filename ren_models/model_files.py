@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ren_features import FeatureStore
 from ren_features.errors import StoreError
-from ren_models.experts.radiomics import RadiomicsExpert
+from ren_models.experts import Expert
 
 
 def model_folder(store: Path) -> Path:
@@ -14,7 +14,7 @@ def model_folder(store: Path) -> Path:
     return store.with_name(f"{store.name}.models")
 
 
-def save_model(expert: RadiomicsExpert, store: Path, model_id: str) -> str:
+def save_model(expert: Expert, store: Path, model_id: str) -> str:
     """Write a file; returns its name in `model_folder`, so that a store and its folder can be moved and renamed together.
 
     Raises

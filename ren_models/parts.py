@@ -63,11 +63,21 @@ def read_parts(matrix: Matrix, each: Round) -> Parts:
     SplitError
         When a part has no row.
     """
-    parts = Parts(*(_part(matrix, each, name) for name in PARTS))
-    empty = [part.name for part in parts if not len(part.y)]
-    if empty:
-        raise SplitError(f"round {each.index}: expected rows in every part, got none in {' and '.join(empty)}")
-    return parts
+    return Parts(*(read_part(matrix, each, name) for name in PARTS))
+
+
+def read_part(matrix: Matrix, each: Round, name: str) -> Part:
+    """The rows of one part of a round.
+
+    Raises
+    ------
+    SplitError
+        When it has none.
+    """
+    rows = np.isin(matrix.patient_ids, sorted(each.patients(name)))
+    if not rows.any():
+        raise SplitError(f"round {each.index}: expected rows in {name}, got none")
+    return Part(name, each.index, matrix.X[rows], matrix.y[rows], matrix.scan_ids[rows], matrix.patient_ids[rows])
 
 
 def lack(matrix: Matrix, each: Round) -> str | None:
@@ -79,16 +89,12 @@ def lack(matrix: Matrix, each: Round) -> str | None:
     return "one class in train" if len(np.unique(found["train"])) < 2 else None
 
 
-def _part(matrix: Matrix, each: Round, name: str) -> Part:
-    rows = np.isin(matrix.patient_ids, sorted(each.patients(name)))
-    return Part(name, each.index, matrix.X[rows], matrix.y[rows], matrix.scan_ids[rows], matrix.patient_ids[rows])
-
-
 def permute_labels(parts: Parts, seed: int) -> Parts:
     """Labels shuffled between the patients of each part: what is left of an AUC then is leakage or chance.
 
-    A patient's scans take the labels of another patient's scans, in their order; of a patient with fewer or more scans, those
-    at the same place in the row of scans. Regions that the same patients have are shuffled alike.
+    A patient's scans take the labels of another patient's scans, in the order of the rows; of a patient with fewer or more
+    scans, those at the same share of its rows: where classes differ in scans a patient, the share of scans of a class changes.
+    Regions that the same patients have are shuffled alike.
     """
     return Parts(*(_permuted(part, seed, number) for number, part in enumerate(parts)))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ren_features import FeatureStore
+from ren_features.errors import SplitError
 from ren_models.cross_validation import Fit
 from ren_models.experiment import Experiment
 from ren_models.experts.settings import REN_SETTINGS, RadiomicsSettings
@@ -43,16 +44,25 @@ def plan_radiomics(
     regions = region_inputs(store, task, spec_id, METHOD, sound_only=sound_only)
     seeds = range(1, permutations + 1) if permutations else (0,)
     fits, left_out = fits_of(store, split, (*regions, *whole_set_inputs(store, regions)), seeds)
-    name, keeps = ("radiomics_permuted", ()) if permutations else ("radiomics", ("predictions", "files"))
-    return Experiment(name, split, spec_id, settings, frozenset(keeps), left_out=left_out), fits
+    if permutations:
+        return Experiment("radiomics_permuted", split, spec_id, settings, kind="control", left_out=left_out), fits
+    return Experiment("radiomics", split, spec_id, settings, frozenset({"predictions", "files"}), left_out=left_out), fits
 
 
 def fits_of(
     store: FeatureStore, split: Split, inputs: Iterable[Inputs], permutations: Iterable[int] = (0,)
 ) -> tuple[tuple[Fit, ...], tuple[str, ...]]:
-    """A fit for each permutation of the labels, each inputs and each round; and which rounds are left out, and why."""
+    """A fit for each permutation of the labels, each inputs and each round; and which rounds are left out, and why.
+
+    Raises
+    ------
+    SplitError
+        When all of them are.
+    """
     classes = int(store.sql("SELECT max(value) + 1 FROM labels WHERE task = ?", [split.task]).item())
     found = [(each, number, lack(each.matrix, number)) for each in inputs for number in split.rounds]
     left_out = tuple(f"{each.name}, round {number.index}: {lacking}" for each, number, lacking in found if lacking)
     usable = [(each, number) for each, number, lacking in found if not lacking]
+    if not usable:
+        raise SplitError(f"split {split.split_id}: expected a round that can be fitted, got none; {'; '.join(left_out[:3])}")
     return tuple(Fit(each, number, classes, seed) for seed in permutations for each, number in usable), left_out

@@ -47,9 +47,9 @@ class ResultRows:
         self.results += [
             {**shared, "method": fit.inputs.method, "metric": metric, "value": value} for metric, value in metrics.items()
         ]
+        model_id = self.experiment.model_id(fit)
+        self.models.append({**shared, **self._model(evaluation, model_id), "metrics": json.dumps(metrics)})
         if "predictions" in self.experiment.keeps:
-            model_id = self.experiment.model_id(fit)
-            self.models.append({**shared, **self._model(evaluation, model_id), "metrics": json.dumps(metrics)})
             self.predictions += [_frame(evaluation, each, model_id) for each in evaluation.predictions]
 
     def _model(self, evaluation: Evaluation, model_id: str) -> Row:
@@ -58,7 +58,7 @@ class ResultRows:
             "model_id": model_id,
             "kind": self.experiment.kind,
             "architecture": evaluation.fit.inputs.method,
-            "params": json.dumps(evaluation.expert.chosen_.as_dict()),
+            "params": json.dumps(evaluation.expert.params),
             "checkpoint": save_model(evaluation.expert, self.store, model_id) if files else None,
         }
 

@@ -12,7 +12,7 @@ from ren_features.store.rows import delete, insert_frame
 from ren_features.store.writing import begin_run, finish_run
 from ren_models.cross_validation import Fit, cross_validate
 from ren_models.experiment import Experiment
-from ren_models.model_files import remove_unnamed
+from ren_models.model_files import model_folder, remove_unnamed
 from ren_models.result_rows import ResultRows
 
 Listener = Callable[[str, int], None]
@@ -46,14 +46,20 @@ def run_experiment(
 
 
 def is_stored(store: FeatureStore, experiment: Experiment, fits: Iterable[Fit]) -> bool:
-    """Whether the store has the models of exactly these fits, and results of as many."""
+    """Whether the store has the models of exactly these fits with their files, and results and predictions of as many."""
     key = list(experiment.key.values())
     which = "WHERE experiment = ? AND task = ? AND split_id = ?"
-    known = set(store.sql(f"SELECT model_id FROM models {which}", key).to_series())
-    results = store.sql(
-        f"SELECT count(*) FROM (SELECT DISTINCT method, region, round, permutation FROM results {which})", key
-    ).item()
-    return known == {experiment.model_id(fit) for fit in fits} and results == len(known)
+    models = store.sql(f"SELECT model_id, checkpoint FROM models {which}", key)
+    results = f"SELECT count(*) FROM (SELECT DISTINCT method, region, round, permutation FROM results {which})"
+    predictions = f"SELECT count(DISTINCT model_id) FROM predictions WHERE model_id IN (SELECT model_id FROM models {which})"
+    counts = [store.sql(results, key).item()]
+    counts += [store.sql(predictions, key).item()] if "predictions" in experiment.keeps else []
+    files = [model_folder(store.path) / name for name in models["checkpoint"].drop_nulls()]
+    return (
+        set(models["model_id"]) == {experiment.model_id(fit) for fit in fits}
+        and all(count == len(models) for count in counts)
+        and all(path.is_file() for path in files)
+    )
 
 
 def _replace(store: FeatureStore, experiment: Experiment, rows: ResultRows) -> None:

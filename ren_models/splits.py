@@ -69,6 +69,11 @@ class Split:
     seed: int
     rounds: tuple[Round, ...]
 
+    @property
+    def patients(self) -> frozenset[str]:
+        """All of them; each is in one part of every round."""
+        return frozenset.union(*(self.rounds[0].patients(part) for part in PARTS))
+
 
 def make_split(labels: Mapping[str, int], task: str, *, protocol: str = "full", folds: int = 5, seed: int = 42) -> Split:
     """Split patients.

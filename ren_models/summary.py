@@ -6,11 +6,13 @@ from ren_features import FeatureStore
 from ren_models.experiment import Experiment
 
 SUMMARY = """
-    SELECT method, coalesce(results.region, '-'), avg(value) FILTER (metric = 'auc_test') AS scans,
-           stddev(value) FILTER (metric = 'auc_test') AS sd, avg(value) FILTER (metric = 'auc_test_patient') AS patients
-    FROM results LEFT JOIN regions ON region = name
-    WHERE experiment = ? AND task = ? AND split_id = ? GROUP BY method, results.region, position
-    ORDER BY method, position NULLS LAST
+    WITH one AS (
+        SELECT method, region, if(permutation > 0, permutation, round) AS repeat,
+               avg(value) FILTER (metric = 'auc_test') AS scans, avg(value) FILTER (metric = 'auc_test_patient') AS patients
+        FROM results WHERE experiment = ? AND task = ? AND split_id = ? GROUP BY ALL
+    )
+    SELECT method, coalesce(region, '-'), avg(scans), stddev(scans), avg(patients)
+    FROM one LEFT JOIN regions ON region = name GROUP BY method, region, position ORDER BY method, position NULLS LAST
 """
 
 DOUBTED = """
@@ -25,9 +27,10 @@ def summary(store: FeatureStore, experiment: Experiment) -> str:
     tested = sorted({len(each.test) for each in split.rounds})
     patients_tested = f"{tested[0]} to {tested[-1]}" if len(tested) > 1 else f"{tested[0]}"
     rounds = f"{len(split.rounds)} rounds test {patients_tested} patients each"
+    repeats = "shuffles" if experiment.kind == "control" else "rounds"
     lines = [
         f"experiment {experiment.name}, task {split.task}, split {split.split_id}: {rounds}",
-        f"{'method':<22} {'region':<7} AUC of scans (SD over rounds), of patients",
+        f"{'method':<22} {'region':<7} AUC of scans (SD over {repeats}), of patients",
     ]
     for method, region, scans, sd, patients in store.sql(SUMMARY, list(experiment.key.values())).rows():
         cells = (f"{value:.3f}" if value is not None else "-" for value in (scans, sd, patients))

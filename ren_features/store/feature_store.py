@@ -128,7 +128,7 @@ class FeatureStore:
         spec = spec_id or self.latest_spec
         frame = self.sql(
             f"""SELECT radiomics.*, labels.value AS label
-            FROM radiomics JOIN inputs USING (scan_id, spec_id) JOIN labels USING (scan_id)
+            FROM radiomics LEFT JOIN inputs USING (scan_id, spec_id) JOIN labels USING (scan_id)
             WHERE region = ? AND task = ? AND spec_id = ? AND (NOT ? OR {QUALITY_OK}) ORDER BY scan_id""",
             [region, task, spec, sound_only],
         )

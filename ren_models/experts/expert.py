@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol, Self
+from pathlib import Path
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +12,26 @@ from ren_models.parts import Part
 
 
 class Expert(Protocol):
-    """An expert on one region, or on several."""
+    """An expert on one region, or on several (`region` None).
+
+    Attributes
+    ----------
+    classes_ : ndarray of int
+        Classes in the order of the columns of `predict_proba`; of the expert once it is fitted.
+    """
 
     region: str | None
+    classes_: NDArray[np.int64]
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """What it was fitted with, as JSON holds it."""
 
     def fit(self, train: Part) -> Self:
         """Learn from the rows of the part train; a LeakageError for any other."""
 
     def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: N803 - as scikit-learn has it
         """Probability of each class; rows sum to 1, shape (scan, class)."""
+
+    def save(self, path: Path) -> None:
+        """Write one file that a class method `load` reads."""

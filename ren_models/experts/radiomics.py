@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+import xgboost
 from numpy.typing import NDArray
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
@@ -45,8 +46,16 @@ class RadiomicsExpert:
     Chen and Guestrin, KDD 2016 (XGBoost).
     """
 
+    VERSION = f"1, XGBoost {xgboost.__version__}"
+    """Of its definition; raise the first number with any change that could change a prediction."""
+
     def __init__(self, region: str | None, feature_names: tuple[str, ...], settings: RadiomicsSettings = REN_SETTINGS) -> None:
         self.region, self.feature_names, self.settings = region, feature_names, settings
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Settings that it was fitted with."""
+        return self.chosen_.as_dict()
 
     def fit(self, train: Part) -> Self:
         """Learn from the rows of the part train.
@@ -56,7 +65,7 @@ class RadiomicsExpert:
         LeakageError
             When the rows are of another part.
         SplitError
-            When they are of one class.
+            When they are of one class, or too few for a search or early stopping.
         """
         rows = train.only("train", "an expert's fit")
         self.classes_ = np.unique(rows.y)
@@ -76,15 +85,14 @@ class RadiomicsExpert:
 
     def impute(self, X: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: N803
         """Features as the trees see them, shape (scan, feature); one that train has no value of is 0."""
-        return np.where(np.isnan(X), np.nan_to_num(self.medians_), X)
+        return np.where(np.isnan(X), self.medians_, X)
 
     def save(self, path: Path) -> None:
         """Write one JSON file in XGBoost's format; what else the expert needs is in its attributes."""
         booster = self.model_.get_booster()
-        # JSON has no NaN.
-        medians = [None if np.isnan(value) else float(value) for value in self.medians_]
-        known = {"region": self.region, "features": self.feature_names, "medians": medians, "classes": self.classes_.tolist()}
-        booster.set_attr(expert=json.dumps(known), settings=json.dumps(self.chosen_.as_dict()))
+        fitted = {"medians": self.medians_.tolist(), "classes": self.classes_.tolist()}
+        known = {"region": self.region, "features": self.feature_names} | fitted
+        booster.set_attr(expert=json.dumps(known), settings=json.dumps(self.params))
         with draft_of(path) as draft:
             draft.write_bytes(booster.save_raw("json"))
 
@@ -104,11 +112,34 @@ class RadiomicsExpert:
             model.load_model(path)
         except (XGBoostError, UnicodeDecodeError) as error:  # a binary file also breaks XGBoost's own message
             raise StoreError(f"{path}: expected the file of a model, could not read it: {str(error).splitlines()[0]}") from error
-        known, settings = (json.loads(model.get_booster().attr(name) or "{}") for name in ("expert", "settings"))
+        known, settings = (json.loads(model.get_booster().attr(name) or "null") for name in ("expert", "settings"))
+        if not known or not settings:
+            raise StoreError(f"{path}: expected the file of an expert, got a model of XGBoost without what `save` adds")
         expert = cls(known["region"], tuple(known["features"]), RadiomicsSettings(**settings))
         expert.classes_, expert.model_, expert.chosen_ = np.array(known["classes"]), model, expert.settings
         expert.medians_ = np.array(known["medians"], np.float64)
         return expert
+
+    def inner_folds(self, rows: Part) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Rows to fit and rows held back of each inner fold; patients are on one side, and every class is on both.
+
+        Raises
+        ------
+        SplitError
+            When there are too few patients of a class.
+        """
+        count, classes = self.settings.inner_folds, np.unique(rows.y)
+        fewest = min(len(np.unique(rows.patient_ids[rows.y == each])) for each in classes)
+        folds = []
+        if fewest >= count:
+            splitter = StratifiedGroupKFold(count, shuffle=True, random_state=self.settings.seed)
+            folds = list(splitter.split(rows.X, rows.y, rows.patient_ids))
+        if not folds or any(len(np.unique(rows.y[side])) < len(classes) for fold in folds for side in fold):
+            raise SplitError(
+                f"round {rows.round}, region {self.region}: expected enough patients of each class in train "
+                f"for {count} inner folds, got {fewest} of the rarest"
+            )
+        return folds
 
     def _search(self, rows: Part, settings: RadiomicsSettings) -> RadiomicsSettings:
         """Settings with the best mean AUC over inner folds of the training patients."""
@@ -117,7 +148,7 @@ class RadiomicsExpert:
         grid = {f"xgbclassifier__{name}": values for name, values in settings.search.items()}
         scoring = "roc_auc" if len(self.classes_) == 2 else "roc_auc_ovr"
         search = GridSearchCV(
-            _pipeline(settings), grid, scoring=scoring, cv=self._inner_folds(rows), refit=False, error_score="raise"
+            _pipeline(settings), grid, scoring=scoring, cv=self.inner_folds(rows), refit=False, error_score="raise"
         )
         search.fit(rows.X, rows.y)
         return replace(settings, **{name.removeprefix("xgbclassifier__"): value for name, value in search.best_params_.items()})
@@ -126,27 +157,12 @@ class RadiomicsExpert:
         """Settings with the number of trees after which the log loss of training patients held back was lowest."""
         if settings.early_stopping_rounds is None:
             return settings
-        fitted, held_back = self._inner_folds(rows)[0]
+        fitted, held_back = self.inner_folds(rows)[0]
         imputer = _pipeline(settings)[0].fit(rows.X[fitted])
         seen, unseen = imputer.transform(rows.X[fitted]), imputer.transform(rows.X[held_back])
         model = _trees(settings).set_params(early_stopping_rounds=settings.early_stopping_rounds)
         model.fit(seen, rows.y[fitted], eval_set=[(unseen, rows.y[held_back])], verbose=False)
         return replace(settings, n_estimators=model.best_iteration + 1)
-
-    def _inner_folds(self, rows: Part) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Rows to fit and rows held back of each inner fold; patients are on one side, and every class is on both."""
-        count, classes = self.settings.inner_folds, len(self.classes_)
-        fewest = min(len(np.unique(rows.patient_ids[rows.y == each])) for each in range(classes))
-        folds = []
-        if fewest >= count:
-            splitter = StratifiedGroupKFold(count, shuffle=True, random_state=self.settings.seed)
-            folds = list(splitter.split(rows.X, rows.y, rows.patient_ids))
-        if not folds or any(len(np.unique(rows.y[side])) < classes for fold in folds for side in fold):
-            raise SplitError(
-                f"round {rows.round}, region {self.region}: expected enough patients of each class in train "
-                f"for {count} inner folds, got {fewest} of the rarest"
-            )
-        return folds
 
 
 def _pipeline(settings: RadiomicsSettings) -> Pipeline:
@@ -155,4 +171,4 @@ def _pipeline(settings: RadiomicsSettings) -> Pipeline:
 
 def _trees(settings: RadiomicsSettings) -> XGBClassifier:
     # One thread a fit: fits run side by side, and sums come in one order.
-    return XGBClassifier(**settings.booster, eval_metric="logloss", n_jobs=1)
+    return XGBClassifier(**settings.booster, n_jobs=1)

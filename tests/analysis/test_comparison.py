@@ -5,8 +5,9 @@ import pytest
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
-from analysis.bootstrap import interval, patient_counts, weighted_auc
-from analysis.comparison import cluster_bootstrap, corrected_interval, corrected_t, delong, holm, paired_t
+from analysis.bootstrap import interval, one_auc, patient_counts, weighted_auc
+from analysis.comparison import cluster_bootstrap, corrected_t, delong, holm, over_rounds, paired_t
+from ren_models.splits import make_split
 
 
 def scores_of(rng, y, strength=1.0, levels=None):
@@ -57,6 +58,13 @@ def test_delong_is_the_variance_of_placements_counted_in_loops():
     assert found.high - found.low == pytest.approx(2 * 1.959964 * np.sqrt(variance), rel=1e-6)
 
 
+def test_differences_that_are_equal_but_for_rounding_are_not_tested():
+    first, second = np.array([8 / 9, 1.0]), np.array([7 / 9, 8 / 9])
+    for found in (paired_t(first, second), corrected_t(first, second, 0.1)):
+        assert found.value == pytest.approx(1 / 9)
+        assert np.isnan(found[1:]).all()
+
+
 def test_equal_methods_do_not_differ():
     rng = np.random.default_rng(2)
     y = np.arange(30) % 2
@@ -72,6 +80,7 @@ def test_too_little_for_an_interval_has_none():
     assert np.isnan(corrected_t(one, one, 0.1)).all()
     assert np.isnan(paired_t(two, two - 0.5)[1:]).all()
     assert np.isnan(delong(np.ones(2, int), two, two)).all()
+    assert np.isnan(delong(np.array([0, 1, 0]), np.array([0.1, 0.2, 0.3]), np.array([0.3, 0.2, 0.1]))).all()
     assert np.isnan(cluster_bootstrap(np.ones(2, int), two, two, np.array(["a", "b"]))).all()
 
 
@@ -104,9 +113,10 @@ def test_holm_by_hand():
 
 
 def test_the_interval_of_a_mean():
-    plain = corrected_interval(np.array([1.0, 2.0, 3.0, np.nan]), 0.0)
-    assert plain == pytest.approx((2 - 4.302653 / np.sqrt(3), 2 + 4.302653 / np.sqrt(3)))
-    assert np.isnan(corrected_interval(np.array([1.0]), 0.0)).all()
+    plain = over_rounds(np.array([1.0, 2.0, 3.0, np.nan]), 0.0)
+    assert plain == pytest.approx((3, 2, 1, 2 - 4.302653 / np.sqrt(3), 2 + 4.302653 / np.sqrt(3)))
+    assert over_rounds(np.array([1.0, np.nan]), 0.0)[:2] == (1, 1.0)
+    assert np.isnan(over_rounds(np.array([1.0]), 0.0)[2:]).all()
     assert interval(np.array([*np.arange(101.0), np.nan])) == pytest.approx((2.5, 97.5))
 
 
@@ -137,7 +147,31 @@ def test_the_bootstrap_of_patients_gives_false_alarms_at_its_level_and_one_of_sc
     assert false_alarms(of_scans)[0] > 0.2
 
 
-def test_rounds_that_share_training_patients_deceive_the_paired_test_and_not_the_corrected_one():
+def test_learners_that_are_equally_good_deceive_the_paired_test_and_not_the_corrected_one():
+    """Ridge regression on five features, and on five others that tell as much, in the rounds of a split of 80 patients."""
+    rng = np.random.default_rng(7)
+    y = np.arange(80) % 2
+    rounds = make_split({f"{place:02}": int(label) for place, label in enumerate(y)}, "ill").rounds
+    parts = [tuple(np.array(sorted(map(int, each.patients(part)))) for part in ("train", "test")) for each in rounds]
+    plain, corrected = [], []
+    for _ in range(1000):
+        features = rng.standard_normal((80, 10)) + 0.35 * y[:, None]
+        first, second = (
+            np.array([one_auc(y[test], own[test] @ ridge(own[train], y[train])) for train, test in parts])
+            for own in (features[:, :5], features[:, 5:])
+        )
+        plain.append(paired_t(first, second).p)
+        corrected.append(corrected_t(first, second, 8 / 64).p)
+    share, error = false_alarms(corrected)
+    assert share < 0.05 + 3 * error
+    assert false_alarms(plain)[0] > 0.1
+
+
+def ridge(features, y):
+    return np.linalg.solve(features.T @ features + np.eye(features.shape[1]), features.T @ (2 * y - 1))
+
+
+def test_rounds_that_are_correlated_as_assumed_give_false_alarms_at_the_level():
     rng = np.random.default_rng(6)
     share_of_test = 1 / 8
     correlation = share_of_test / (1 + share_of_test)  # as Nadeau and Bengio take it: n_test / (n_test + n_train)

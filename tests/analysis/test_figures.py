@@ -13,9 +13,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.image import imread
 from matplotlib.text import Text
 from sklearn.metrics import roc_auc_score
+from statsmodels.stats.multitest import multipletests
 
 from analysis.ablation import draw_ablation, number
 from analysis.attribution import attribute, draw_attribution
+from analysis.bootstrap import interval, patient_counts, weighted_auc
+from analysis.comparison import cluster_bootstrap, corrected_t, delong, over_rounds
 from analysis.figure import style
 from analysis.projection import draw_projection
 from analysis.regional import draw_regional, paper_ranges
@@ -26,7 +29,7 @@ from ren_features.errors import SpecError, StoreError
 from ren_features.regions import REN_REGIONS
 from ren_models.ablation import plan_ablation
 from ren_models.experts.settings import RadiomicsSettings
-from ren_models.metrics import Rows, auc
+from ren_models.metrics import Rows, auc, brier, calibration
 from ren_models.radiomics import plan_radiomics
 from ren_models.running import is_stored, run_experiment
 from ren_models.stored_splits import store_split
@@ -75,7 +78,7 @@ def test_every_figure_has_four_files(setting, drawings, tmp_path):
         assert pl.read_csv(tmp_path / f"{name}.csv").height == drawing.data.height
         caption = (tmp_path / f"{name}.txt").read_text()
         for part in (
-            "ren.duckdb, 24 patients (12 with ill)",
+            "ren.duckdb, 24 patients (12 with ill) and 48 scans" if name == "tsne" else "tested, out of 24 patients",
             "Task: ill",
             setting.split.split_id,
             f"Spec: {setting.store.latest_spec}",
@@ -100,15 +103,15 @@ def test_fig3_has_the_means_of_the_stored_results(setting):
     ).row(0)
     assert data.filter(region="RLL").select("mean_auc", "sd_auc").row(0) == pytest.approx(stored)
     rows = setting.store.sql(
-        """SELECT value, probability FROM predictions JOIN models USING (model_id) JOIN labels USING (scan_id, task)
-        WHERE experiment = 'radiomics' AND predictions.region = 'RLL' AND part = 'test'"""
+        """SELECT patient_id, value, probability FROM predictions JOIN models USING (model_id) JOIN labels USING (scan_id, task)
+        WHERE experiment = 'radiomics' AND predictions.region = 'RLL' AND part = 'test' ORDER BY scan_id"""
     )
     p = rows["probability"].to_numpy()
     assert data.filter(region="RLL")["pooled_auc"].item() == pytest.approx(
         auc(Rows(rows["value"].to_numpy(), np.column_stack([1 - p, p])))
     )
-    assert (data["pooled_low"] <= data["pooled_auc"]).all()
-    assert (data["pooled_auc"] <= data["pooled_high"]).all()
+    resampled = weighted_auc(rows["value"].to_numpy(), p, patient_counts(rows["patient_id"].to_numpy().astype(str)))
+    assert data.filter(region="RLL").select("pooled_low", "pooled_high").row(0) == pytest.approx(interval(resampled))
 
 
 def test_fig3_shows_what_the_paper_says_of_lower_lobes():
@@ -119,16 +122,22 @@ def test_other_experts_appear_by_themselves(evaluated, tmp_path):
     path = shutil.copy(evaluated, tmp_path / "ren.duckdb")
     with FeatureStore(path, read_only=False) as store:
         for table, changes in (
-            ("models", "model_id || 'c' AS model_id, 'cnn' AS experiment, 'cnn' AS architecture, NULL AS checkpoint"),
+            (
+                "models",
+                "model_id || 'c' AS model_id, 'cnn' AS experiment, 'cnn' AS architecture, NULL AS checkpoint, "
+                """'{"learning_rate": 0.0001}' AS params""",
+            ),
             ("predictions", "model_id || 'c' AS model_id, 'cnn' AS architecture, probability * 0.9 AS probability"),
             ("results", "'cnn' AS experiment, 'cnn' AS method, value - 0.1 AS value"),
         ):
             which = "architecture = 'radiomics'" if table != "results" else "method = 'radiomics' AND experiment = 'radiomics'"
             store.connection.execute(f"INSERT INTO {table} SELECT * REPLACE ({changes}) FROM {table} WHERE {which}")
         setting = read_setting(store, "ill")
-        data = draw_regional(setting).data
+        drawing = draw_regional(setting)
+        data = drawing.data
         compared = draw_comparison(setting, "radiomics LLL").data
     assert data["architecture"].unique().sort().to_list() == ["cnn", "radiomics"]
+    assert "not REN's" not in drawing.caption
     both = data.pivot("architecture", index="region", values="mean_auc").drop_nulls()
     assert (both["radiomics"] - both["cnn"]).to_numpy() == pytest.approx(0.1)
     row = compared.filter(method="cnn LLL").row(0, named=True)
@@ -147,6 +156,12 @@ def test_fig4_has_each_family_alone_and_what_is_lost_without_it(setting):
     assert found["alone", "glcm"] == pytest.approx(mean("only_glcm"))
     assert found["drop", "glcm"] == pytest.approx(mean("all") - mean("without_glcm"))
     assert found["alone", "all, labels shuffled"] == pytest.approx(np.mean([mean("all", seed) for seed in range(1, 6)]))
+    rounds = setting.store.sql(
+        """SELECT value FROM results
+        WHERE experiment = 'ablation' AND region = 'LLL' AND metric = 'auc_test' AND method = 'only_glcm'"""
+    )["value"].to_numpy()
+    limits = data.filter(region="LLL", kind="alone", family="glcm").select("low", "high").row(0)
+    assert limits == pytest.approx(np.clip(over_rounds(rounds, 6 / 12)[-2:], 0, 1))
     # The one feature that tells anything is of first order.
     assert found["alone", "firstorder"] > 0.8
     assert found["drop", "firstorder"] > 0.15
@@ -170,14 +185,41 @@ def test_numbers_in_cells():
 
 def test_comparison_is_against_the_baseline_and_adjusted(setting):
     data = draw_comparison(setting, "radiomics LLL").data
-    assert data["method"].to_list() == [name_of("radiomics", name) for name in REGIONS if name != "LLL"] + [
-        "radiomics_all_regions",
-        "radiomics_lobe_mean",
-    ]
-    assert (data["bootstrap_p_holm"] >= data["bootstrap_p"]).all()
+    others = [name_of("radiomics", name) for name in REGIONS if name != "LLL"]
+    assert data["method"].to_list() == ["radiomics LLL", *others, "radiomics_all_regions", "radiomics_lobe_mean"]
+    assert data["bootstrap_p"].is_null().to_list() == [True] + [False] * 8
     assert data.filter(method="radiomics RML")["patients"].item() < data.filter(method="radiomics RLL")["patients"].item()
     with pytest.raises(SpecError, match=r"baseline: expected one of radiomics LUL, .*, got cnn LLL"):
         draw_comparison(setting, "cnn LLL")
+
+
+def test_the_table_has_the_statistics_of_the_stored_predictions(setting):
+    data = draw_comparison(setting, "radiomics LLL").data
+    pairs = setting.store.sql("""
+        SELECT p.round, p.patient_id, p.label AS y, p.probability AS own, q.probability AS other
+        FROM predictions p JOIN predictions q USING (scan_id, round, part) JOIN models m ON m.model_id = p.model_id
+        JOIN models n ON n.model_id = q.model_id
+        WHERE m.experiment = 'radiomics' AND n.experiment = 'radiomics' AND part = 'test'
+        AND p.region = 'RLL' AND q.region = 'LLL' ORDER BY scan_id, round
+    """)
+    y, own, other, patients = (pairs[name].to_numpy() for name in ("y", "own", "other", "patient_id"))
+    of_patients = pairs.group_by("patient_id").agg(pl.first("y"), pl.mean("own", "other")).sort("patient_id")
+    rounds = [part.sort("patient_id") for part in pairs.partition_by("round")]
+    differences = [[roc_auc_score(part["y"], part[name]) for part in rounds] for name in ("own", "other")]
+    expected = {
+        "corrected": corrected_t(*map(np.array, differences), 6 / 12),
+        "bootstrap": cluster_bootstrap(y, own, other, patients.astype(str)),
+        "delong": delong(*(of_patients[name].to_numpy() for name in ("y", "own", "other"))),
+    }
+    row = data.filter(method="radiomics RLL").row(0, named=True)
+    for test, found in expected.items():
+        stored = [row[f"{test}_{name}"] for name in ("difference", "low", "high", "p")]
+        assert stored == pytest.approx(list(found)), test
+    for test in (*expected, "paired"):
+        adjusted = multipletests(data[f"{test}_p"][1:], method="holm")[1]
+        assert data[f"{test}_p_holm"][1:].to_list() == pytest.approx(adjusted), test
+    together = Rows(y, np.column_stack([1 - own, own]))
+    assert [row["brier"], row["calibration_slope"]] == pytest.approx([brier(together), calibration(together).slope])
 
 
 def test_methods_are_compared_on_the_scans_that_both_have(setting):
@@ -198,12 +240,14 @@ def test_methods_are_compared_on_the_scans_that_both_have(setting):
     assert 0 < row["brier"] < 1
 
 
-def test_labels_that_change_later_change_no_figure(evaluated, tmp_path):
+def test_labels_that_change_later_change_no_figure_and_no_caption(evaluated, tmp_path):
     path = shutil.copy(evaluated, tmp_path / "ren.duckdb")
     with FeatureStore(path, read_only=False) as store:
-        before = draw_regional(read_setting(store, "ill")).data
-        store.connection.execute("UPDATE labels SET value = 1 - value")
-        assert draw_regional(read_setting(store, "ill")).data.equals(before)
+        before = draw_regional(read_setting(store, "ill"))
+        store.connection.execute("UPDATE labels SET value = 1 WHERE scan_id < 'p010'")
+        after = draw_regional(read_setting(store, "ill"))
+    assert after.data.equals(before.data)
+    assert after.caption == before.caption
 
 
 def test_results_that_were_deleted_are_computed_anew(evaluated, tmp_path):
@@ -227,7 +271,7 @@ def test_three_classes_have_fig3_without_pooled_aucs(make_store):
         assert data["pooled_auc"].is_nan().all()
         with pytest.raises(StoreError, match="task ill: expected two classes"):
             draw_comparison(read_setting(store, "ill"))
-        with pytest.raises(StoreError, match="task ill: expected two classes for SHAP, got 3"):
+        with pytest.raises(StoreError, match="task ill: expected two classes for this"):
             next(draw_attribution(read_setting(store, "ill")))
 
 

@@ -8,13 +8,14 @@ import pytest
 import data_catalog
 from ren_features import FeatureStore
 from ren_features.errors import LeakageError, SplitError
-from ren_models.cross_validation import Fit, evaluate_fit
+from ren_models.cross_validation import Evaluation, Fit, evaluate_together
 from ren_models.experts import RadiomicsExpert
 from ren_models.experts.settings import RadiomicsSettings
 from ren_models.inputs import Inputs, region_inputs, whole_set_inputs
 from ren_models.parts import permute_labels, read_parts
 from ren_models.splits import Round
 from ren_models.stored_splits import store_split
+from tests.random_store import INFORMATIVE
 
 PLANTED = "original_glcm_Contrast"
 THOROUGH = RadiomicsSettings(search={"max_depth": [2, 3]}, early_stopping_rounds=3)
@@ -39,14 +40,18 @@ def every_input(store):
     return (*regions, *whole_set_inputs(store, regions))
 
 
+def evaluate(inputs, each, settings) -> Evaluation:
+    return evaluate_together([Fit(inputs, each, 2)], settings)[0]
+
+
 @pytest.mark.parametrize("settings", [RadiomicsSettings(), THOROUGH], ids=["REN", "search and early stopping"])
 def test_a_feature_that_is_the_label_in_test_alone_moves_no_number(split_store, settings):
     store, split = split_store
     for each in split.rounds[:2]:
         plant(store, ())
-        honest = [evaluate_fit(Fit(inputs, each, 2), settings) for inputs in every_input(store)]
+        honest = [evaluate(inputs, each, settings) for inputs in every_input(store)]
         plant(store, each.test)
-        planted = [evaluate_fit(Fit(inputs, each, 2), settings) for inputs in every_input(store)]
+        planted = [evaluate(inputs, each, settings) for inputs in every_input(store)]
         for one, other in zip(honest, planted, strict=True):
             assert one.metrics == other.metrics
             assert one.expert.chosen_ == other.expert.chosen_
@@ -57,7 +62,7 @@ def test_a_feature_that_is_the_label_in_test_alone_moves_no_number(split_store, 
 def test_the_same_feature_in_train_is_found(split_store):
     store, split = split_store
     plant(store, {f"p{number:03}" for number in range(30)})
-    found = evaluate_fit(Fit(every_input(store)[0], split.rounds[0], 2), RadiomicsSettings())
+    found = evaluate(every_input(store)[0], split.rounds[0], RadiomicsSettings())
     assert found.metrics["auc_test"] == 1
 
 
@@ -70,6 +75,30 @@ def test_missing_values_are_replaced_by_medians_of_train(split_store):
     assert expert.medians_[4] == np.nanmedian(values[:, 4])
     holes = np.full((1, values.shape[1]), np.nan)
     assert expert.impute(holes)[0] == pytest.approx(np.nanmedian(values, axis=0))
+
+
+@pytest.mark.parametrize("settings", [RadiomicsSettings(), THOROUGH], ids=["REN", "search and early stopping"])
+def test_values_of_test_fill_no_gap_of_train(split_store, settings):
+    store, split = split_store
+    informative, each = list(data_catalog.features())[INFORMATIVE], split.rounds[0]
+    store.connection.execute(f"UPDATE radiomics SET {informative} = NULL WHERE hash(scan_id) % 3 = 0")
+    honest = evaluate(every_input(store)[0], each, settings)
+    assert informative in honest.expert.feature_names
+    far = f"UPDATE radiomics SET {informative} = 1e6 WHERE list_contains(?, patient_id)"
+    store.connection.execute(far, [sorted(each.test)])
+    planted = evaluate(every_input(store)[0], each, settings)
+    assert np.array_equal(honest.expert.medians_, planted.expert.medians_)
+    assert np.array_equal(honest.predictions[0].rows.probabilities, planted.predictions[0].rows.probabilities)
+
+
+def test_inner_folds_keep_a_patients_scans_together(split_store):
+    store, split = split_store
+    train = read_parts(every_input(store)[0].matrix, split.rounds[0]).train
+    folds = RadiomicsExpert("LUL", tuple(data_catalog.features())).inner_folds(train)
+    assert len(folds) == RadiomicsSettings().inner_folds
+    for fitted, held_back in folds:
+        assert not set(train.patient_ids[fitted]) & set(train.patient_ids[held_back])
+        assert len(fitted) + len(held_back) == len(train.y)
 
 
 @pytest.mark.parametrize("part", ["val", "test"])
@@ -90,7 +119,7 @@ def test_parts_have_the_rows_of_their_patients_and_no_other(split_store):
 
 def test_an_empty_part_is_refused(split_store):
     store, _ = split_store
-    with pytest.raises(SplitError, match="round 7: expected rows in every part, got none in val"):
+    with pytest.raises(SplitError, match="round 7: expected rows in val, got none"):
         read_parts(every_input(store)[0].matrix, Round(7, frozenset({"p000"}), frozenset({"nobody"}), frozenset({"p001"})))
 
 

@@ -2,6 +2,10 @@
 
 import numpy as np
 import pytest
+from statsmodels.discrete.discrete_model import Logit
+from statsmodels.genmod.families import Binomial
+from statsmodels.genmod.generalized_linear_model import GLM
+from statsmodels.tools import add_constant
 
 from ren_models.metrics import (
     Rows,
@@ -59,10 +63,21 @@ def test_overconfident_probabilities_have_their_slope():
     assert found == pytest.approx((0.5, 0), abs=0.02)
 
 
+def test_slope_and_intercept_are_those_of_statsmodels():
+    rng = np.random.default_rng(2)
+    p = rng.uniform(0.05, 0.95, 300)
+    y, log_odds = (rng.random(300) < p**2).astype(int), np.log(p / (1 - p))
+    found = calibration(binary(y, p))
+    assert found.slope == pytest.approx(Logit(y, add_constant(log_odds)).fit(disp=0).params[1], rel=1e-4)
+    in_the_large = GLM(y, np.ones(300), family=Binomial(), offset=log_odds).fit()
+    assert found.intercept == pytest.approx(in_the_large.params[0], rel=1e-6)
+    assert found.intercept < -0.5
+
+
 def test_what_does_not_exist_is_nan():
     one_class = binary([1, 1], [0.2, 0.4])
     assert np.isnan([auc(one_class), average_precision(one_class), *calibration(one_class)]).all()
-    assert np.isnan(calibration(binary([0, 0, 1], [0.1, 0.2, 0.3]))).all()
+    assert np.isnan(calibration(binary([0, 0, 1], [0.1, 0.2, 0.3])).slope)  # perfectly separated
     threshold = threshold_at_specificity(one_class)
     assert np.isnan([threshold, sensitivity(one_class, threshold), specificity(binary([0], [0.1]), threshold)]).all()
 

@@ -18,7 +18,7 @@ from ren_models.metrics import Rows, auc
 from ren_models.model_files import model_folder
 from ren_models.parts import read_parts
 from ren_models.radiomics import plan_radiomics
-from ren_models.running import run_experiment
+from ren_models.running import is_stored, run_experiment
 from ren_models.stored_splits import read_split, store_split
 from ren_models.summary import notes
 from tests.random_store import doubt
@@ -123,6 +123,50 @@ def test_a_model_read_from_its_file_predicts_what_is_stored(make_store):
         RadiomicsExpert.load(path.with_name("none.json"))
     with pytest.raises(StoreError, match="expected the file of a model, could not read it"):
         RadiomicsExpert.load(path)
+    expert.model_.get_booster().set_attr(expert=None)
+    expert.model_.save_model(path.with_name("foreign.json"))
+    with pytest.raises(StoreError, match="expected the file of an expert, got a model of XGBoost"):
+        RadiomicsExpert.load(path.with_name("foreign.json"))
+
+
+def test_the_rounds_that_swap_val_and_test_have_the_same_expert(make_store):
+    path = make_store()
+    run(path)
+    with FeatureStore(path) as store:
+        files = store.sql("SELECT round, checkpoint FROM models WHERE region = 'LLL' ORDER BY round")["checkpoint"]
+    content = [(model_folder(path) / name).read_bytes() for name in files]
+    assert content[::2] == content[1::2]
+    assert len(set(content)) == 5
+
+
+@pytest.mark.parametrize("permutations", [0, 1])
+def test_what_is_stored_is_not_fitted_again_unless_something_of_it_is_gone(make_store, permutations):
+    path = make_store()
+    run(path, permutations=permutations)
+
+    def stored():
+        with FeatureStore(path) as store:
+            return is_stored(store, *plan_radiomics(store, "ill", permutations=permutations, settings=FEW))
+
+    assert stored()
+    with FeatureStore(path, read_only=False) as store:
+        store.connection.execute("DELETE FROM predictions")
+    assert stored() is bool(permutations)
+    run(path, permutations=permutations)
+    assert stored()
+    if not permutations:
+        next(model_folder(path).iterdir()).unlink()
+        assert not stored()
+
+
+def test_a_split_whose_rounds_cannot_be_fitted_is_said(make_store):
+    path = make_store()
+    with FeatureStore(path, read_only=False) as store:
+        store_split(store, "ill")
+        store.connection.execute("UPDATE rounds SET patient_id = 'other' || patient_id")
+        split_id = read_split(store, "ill").split_id
+        with pytest.raises(SplitError, match="expected a round that can be fitted, got none; radiomics LUL, round 0: no rows in"):
+            plan_radiomics(store, "ill", split_id=split_id)
 
 
 def test_shuffled_labels_tell_nothing(make_store):
@@ -163,9 +207,10 @@ def test_whole_sets_of_a_scan_that_lacks_a_lobe(make_store):
     assert mean.matrix.X[row, column] == pytest.approx(np.mean(values))
 
 
-def test_three_classes_have_probabilities_and_a_mean_auc(make_store):
+@pytest.mark.parametrize("settings", [FEW, RadiomicsSettings(n_estimators=8, early_stopping_rounds=3, inner_folds=2)])
+def test_three_classes_have_probabilities_and_a_mean_auc(make_store, settings):
     path = make_store(patients=36, label=lambda patient, scan: patient % 3)
-    run(path)
+    run(path, settings=settings)
     predictions = table(path, "predictions")
     assert predictions["probability"].null_count() == len(predictions)
     assert np.allclose(predictions["probabilities"].list.sum().to_numpy(), 1)
