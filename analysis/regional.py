@@ -139,7 +139,7 @@ def _draw_experts(axes: Axes, data: pl.DataFrame) -> None:
         axes.vlines(x + 0.06, own["pooled_low"], own["pooled_high"], color=colour, lw=3, alpha=0.4)
         axes.plot(x + 0.06, own["pooled_auc"], "_", ms=6, mew=1.2, color=colour)
     axes.errorbar([], [], [], fmt="o", ms=4, color="0.4", capsize=2, lw=0.8, label="mean and SD over rounds")
-    axes.plot([], [], lw=3, alpha=0.4, color="0.4", label="all test scans together, 95 % interval")
+    axes.errorbar([], [], [], fmt="_", ms=6, elinewidth=3, alpha=0.4, color="0.4", label="all test scans together, 95 % interval")
     axes.axhline(0.5, color="0.5", lw=0.8, ls="--")
     axes.set_xticks(range(len(places)), [place.replace(" ", "\n") for place in places])
     axes.set_ylabel("AUC")

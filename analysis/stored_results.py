@@ -139,7 +139,7 @@ def provenance(setting: Setting, *experiments: str) -> str:
 def _cohort(setting: Setting, experiments: tuple[str, ...]) -> str:
     """Who was tested, with the labels of then; of no experiment, who of the split has a label and features now."""
     tested = """SELECT p.patient_id, p.scan_id, p.label AS value FROM predictions p JOIN models m USING (model_id)
-        WHERE m.task = ? AND m.split_id = ? AND part = 'test' AND list_contains(?, m.experiment)"""
+        WHERE m.task = ? AND m.split_id = ? AND part = 'test' AND permutation = 0 AND list_contains(?, m.experiment)"""
     there = """SELECT patient_id, scan_id, value FROM labels JOIN radiomics USING (scan_id)
         WHERE task = ? AND patient_id IN (SELECT patient_id FROM rounds WHERE split_id = ?) AND spec_id IN (FROM latest_spec)"""
     patients, ill, scans = setting.store.sql(

@@ -78,7 +78,9 @@ def test_every_figure_has_four_files(setting, drawings, tmp_path):
         assert pl.read_csv(tmp_path / f"{name}.csv").height == drawing.data.height
         caption = (tmp_path / f"{name}.txt").read_text()
         for part in (
-            "ren.duckdb, 24 patients (12 with ill) and 48 scans" if name == "tsne" else "tested, out of 24 patients",
+            "ren.duckdb, 24 patients (12 with ill) and 48 scans"
+            if name == "tsne"
+            else "12 patients (6 with ill) and 24 scans tested, out of 24 patients",
             "Task: ill",
             setting.split.split_id,
             f"Spec: {setting.store.latest_spec}",
