@@ -11,14 +11,18 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 import data_catalog
+from analysis.caption import provenance
 from analysis.comparison import over_rounds
-from analysis.figure import TWO_COLUMNS, Drawing, new_figure, style
-from analysis.stored_results import Setting, counted, provenance, regions, results
+from analysis.figure import TWO_COLUMNS, Drawing, new_figure, number, style
+from analysis.stored_results import MANY_CLASSES, Setting, counted, many_classes, regions, results
 from ren_models.ablation import ALL, CONTROL_SEEDS, families
 
 EXPERIMENT = "ablation"
 
 SHUFFLED = "all, labels shuffled"
+
+SMALL = 0.1
+"""A drop that has the strongest colour, unless there is a larger one: differences that are noise stay pale."""
 
 TITLES = {"shape": "Shape", "firstorder": "First order", ALL: "All", SHUFFLED: "All, labels\nshuffled"}
 """Of rows whose name is no acronym."""
@@ -31,7 +35,7 @@ CAPTION = (
     "patients they mean little). {paper}{provenance}"
 )
 
-PAPER = "The paper gives, of another cohort, {quoted} [REN, arXiv 2510.04923, Fig. 4]. "
+PAPER = "The paper gives, for ILD in another cohort, {quoted} [REN, arXiv 2510.04923, Fig. 4]. "
 
 
 def ablation_auc(setting: Setting) -> pl.DataFrame:
@@ -69,10 +73,9 @@ def _by_method(values: pl.DataFrame) -> dict[str, NDArray[np.float64]]:
 
 
 def _row(kind: str, family: str, region: str, values: NDArray[np.float64], test_share: float) -> dict[str, Any]:
-    mean = over_rounds(values, test_share)
-    limits = {"low": max(mean.low, 0.0 if kind == "alone" else -1.0), "high": min(mean.high, 1.0)}
+    found = over_rounds(values, test_share, least=0 if kind == "alone" else -1, most=1)
     what = {"kind": kind, "family": family, "region": region}
-    return what | {"rounds": mean.rounds, "value": mean.mean, "sd": mean.sd} | limits
+    return what | {"rounds": found.rounds, "value": found.mean, "sd": found.sd, "low": found.low, "high": found.high}
 
 
 def draw_ablation(setting: Setting) -> Drawing:
@@ -80,21 +83,23 @@ def draw_ablation(setting: Setting) -> Drawing:
     data = ablation_auc(setting)
     places = [name for name in regions(setting) if name in data["region"].to_list()]
     with style():
-        figure = new_figure(TWO_COLUMNS, 3.5)
+        figure = new_figure(TWO_COLUMNS, 3.9)
         left, right = figure.subplots(1, 2)
         alone, drop = data.filter(kind="alone"), data.filter(kind="drop")
-        largest = float(np.nanmax([*np.abs(drop["value"].to_numpy()), 0.01]))
+        largest = float(np.nanmax([*np.abs(drop["value"].to_numpy()), SMALL]))
         _draw_map(left, alone, places, "AUC of one family alone", {"cmap": "cividis", "vmin": 0.4, "vmax": 1.0})
         _draw_map(right, drop, places, "AUC lost without it", {"cmap": "PuOr_r", "vmin": -largest, "vmax": largest})
-    quoted = " and ".join(
-        f"in {row['region']} {row['value']} as {row['quantity']}"
-        for row in data_catalog.paper_table("figures")
-        if row["figure"] == 4
+    quoted = PAPER.format(
+        quoted=" and ".join(
+            f"in {row['region']} {row['value']} as {row['quantity']}"
+            for row in data_catalog.paper_table("figures")
+            if row["figure"] == 4
+        )
     )
     caption = CAPTION.format(
         rounds=counted(data["rounds"]),
         shuffles=len(CONTROL_SEEDS),
-        paper=PAPER.format(quoted=quoted),
+        paper=MANY_CLASSES if many_classes(setting) else quoted,
         provenance=provenance(setting, EXPERIMENT),
     )
     return Drawing(figure, data, caption)
@@ -107,6 +112,8 @@ def _draw_map(axes: Axes, data: pl.DataFrame, places: list[str], title: str, col
     for place, row in cells.items():
         grid[place] = row["value"]
     image = axes.imshow(grid, aspect="auto", **colours)
+    extend = "min" if np.nanmin(grid) < image.norm.vmin else "neither"
+    axes.figure.colorbar(image, ax=axes, orientation="horizontal", aspect=40, shrink=0.7, pad=0.02, extend=extend)
     for (y, x), row in cells.items():
         red, green, blue, _ = image.cmap(image.norm(row["value"]))
         ink = "white" if 0.3 * red + 0.59 * green + 0.11 * blue < 0.5 else "black"
@@ -118,8 +125,3 @@ def _draw_map(axes: Axes, data: pl.DataFrame, places: list[str], title: str, col
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_title(title)
-
-
-def number(value: float) -> str:
-    """Two decimals, with a minus sign where it is below 0 when rounded."""
-    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 import data_catalog
-from analysis.figure import COLOURS, TWO_COLUMNS, Drawing, new_figure, style
-from analysis.stored_results import Setting, of_two_classes, provenance, regions
+from analysis.caption import provenance
+from analysis.figure import COLOURS, TWO_COLUMNS, Drawing, new_figure, number, style
+from analysis.stored_results import Setting, of_two_classes, regions
 from ren_features.errors import StoreError
 from ren_features.store import Matrix
 from ren_models.experts import RadiomicsExpert
@@ -113,11 +114,11 @@ def attribute(setting: Setting, region: str) -> Attribution:
     matrix = setting.store.matrix(region=region, task=setting.task, spec_id=rows["spec_id"][0])
     trains = [each.train for each in setting.split.rounds]
     parts = []
-    for (number, checkpoint), own in rows.group_by("round", "checkpoint", maintain_order=True):
+    for (index, checkpoint), own in rows.group_by("round", "checkpoint", maintain_order=True):
         expert = RadiomicsExpert.load(model_folder(setting.store.path) / str(checkpoint))
         features = expert.impute(_as_predicted(matrix, expert, own))
         shares = np.asarray(shap.TreeExplainer(expert.model_).shap_values(features), np.float64)
-        numbers = (np.full(len(own), each) for each in (number, trains.index(trains[number])))
+        numbers = (np.full(len(own), each) for each in (index, trains.index(trains[index])))
         parts.append((shares, features, *numbers, own["scan_id"].to_numpy()))
     values, features, rounds, trained, scan_ids = (np.concatenate(each) for each in zip(*parts, strict=True))
     return Attribution(values, features, rounds, trained, matrix.feature_names, scan_ids)
@@ -153,10 +154,15 @@ def draw_attribution(setting: Setting) -> Iterator[tuple[str, Drawing]]:
     every = {name: attribute(setting, name) for name in regions(setting) if name in there}
     if not every:
         raise StoreError(f"store {setting.store.path}: expected radiomics experts, found none; `ren-models radiomics` fits them")
-    tail = provenance(setting, EXPERIMENT)
-    yield "shap", _draw_overview(every, CAPTION.format(provenance=tail))
+    yield "shap", _draw_overview(every, CAPTION.format(provenance=provenance(setting, EXPERIMENT)))
     for name, found in ((name, found) for name, found in every.items() if found.importance.any()):
-        yield f"shap_{name}", _draw_summary(found, SUMMARY_CAPTION.format(region=name, top=SUMMARY_TOP, provenance=tail))
+        yield (
+            f"shap_{name}",
+            _draw_summary(
+                found,
+                SUMMARY_CAPTION.format(region=name, top=SUMMARY_TOP, provenance=provenance(setting, EXPERIMENT, region=name)),
+            ),
+        )
 
 
 def _draw_overview(every: dict[str, Attribution], caption: str) -> Drawing:
@@ -164,8 +170,8 @@ def _draw_overview(every: dict[str, Attribution], caption: str) -> Drawing:
         figure = new_figure(TWO_COLUMNS, 1.45 * ((len(every) + 1) // 2) + 0.4)
         panels = figure.subplots((len(every) + 1) // 2, 2).ravel()
         for axes, (name, found) in zip(panels, every.items(), strict=False):
-            what = f"stability {found.stability:.2f}" if found.importance.any() else "no feature moves it"
-            _draw_top(axes, found, f"{name} ({what})".replace("-", "−"))
+            what = f"stability {number(found.stability)}" if found.importance.any() else "no feature moves it"
+            _draw_top(axes, found, f"{name} ({what})")
         for axes in panels[len(every) :]:
             axes.set_visible(False)
         for colour, text in ((COLOURS[1], "high values speak for class 1"), (COLOURS[0], "high values speak against it")):

@@ -83,7 +83,7 @@ def corrected_t(first: NDArray[np.float64], second: NDArray[np.float64], test_sh
     return Difference(value, low, high, float(2 * t.sf(abs(value) / error, rounds - 1)))
 
 
-def over_rounds(values: NDArray[np.float64], test_share: float) -> Mean:
+def over_rounds(values: NDArray[np.float64], test_share: float, *, least: float = -np.inf, most: float = np.inf) -> Mean:
     """Mean over the rounds that have a value, with an interval by the variance of `corrected_t`.
 
     Parameters
@@ -92,12 +92,14 @@ def over_rounds(values: NDArray[np.float64], test_share: float) -> Mean:
         NaN where there is none.
     test_share : float
         Number of patients in test divided by that in train.
+    least, most : float
+        What is possible: where the interval is cut.
     """
     known = values[~np.isnan(values)]
     if len(known) < 2:
         return Mean(len(known), float(known[0]) if len(known) else np.nan, np.nan, np.nan, np.nan)
     mean, reach = float(known.mean()), float(t.ppf(0.975, len(known) - 1)) * _corrected_error(known, test_share)
-    return Mean(len(known), mean, float(known.std(ddof=1)), mean - reach, mean + reach)
+    return Mean(len(known), mean, float(known.std(ddof=1)), float(max(mean - reach, least)), float(min(mean + reach, most)))
 
 
 def _corrected_error(values: NDArray[np.float64], test_share: float) -> float:

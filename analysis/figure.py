@@ -22,6 +22,9 @@ ONE_COLUMN, TWO_COLUMNS = 3.5, 7.16
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Distinct for colour-blind readers (Okabe and Ito 2008)."""
 
+MORE_COLOURS = ("#332288", "#88CCEE", "#44AA99", "#117733", "#999933", "#CC6677", "#882255")
+"""As distinct (Tol's muted scheme), for something else in the same figure."""
+
 STYLE: dict[str, Any] = {
     "font.size": 7,
     "font.family": "DejaVu Sans",
@@ -97,6 +100,11 @@ class Drawing:
         with draft_of(folder / f"{name}.txt") as draft:
             draft.write_text(self.caption + "\n", encoding="utf-8")
         yield folder / f"{name}.txt"
+
+
+def number(value: float) -> str:
+    """Two decimals, with a minus sign where it is below 0 when rounded."""
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
 
 
 @contextmanager

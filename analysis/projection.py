@@ -6,7 +6,7 @@ van der Maaten and Hinton, J Mach Learn Res 2008;9:2579. Clusters of t-SNE also 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,8 +21,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import data_catalog
-from analysis.figure import COLOURS, TWO_COLUMNS, Drawing, new_figure, style
-from analysis.stored_results import Setting, provenance
+from analysis.caption import provenance_of_features
+from analysis.figure import COLOURS, MORE_COLOURS, TWO_COLUMNS, Drawing, new_figure, number, style
+from analysis.stored_results import Setting
 from ren_features.errors import SpecError, SplitError
 from ren_features.store import Matrix
 from ren_models.inputs import region_inputs
@@ -34,7 +35,7 @@ PERMUTATIONS = 999
 ALL_REGIONS = "All regions"
 
 CAPTION = (
-    "t-SNE (perplexity {perplexity:g}, seed {seed}) of radiomics vectors{shape}; a point for each scan of a region{sound}, "
+    "t-SNE (perplexity {perplexity:g}, seed {seed}) of radiomics vectors{shape}; a point for each scan of a region, "
     "coloured by label; last, all regions together, coloured by region. Features are standardised with mean and standard "
     "deviation of the training patients of round {round}, region by region; in the last panel with those of all regions. "
     "s: mean silhouette of the classes in the picture, from -1 to 1, 0 where they are mixed; p: share of {permutations} "
@@ -60,7 +61,7 @@ def standardised(matrix: Matrix, setting: Setting, round_index: int) -> NDArray[
     chosen = [each for each in setting.split.rounds if each.index == round_index]
     if not chosen:
         raise SplitError(
-            f"split {setting.split.split_id}: expected a round up to {len(setting.split.rounds) - 1}, got {round_index}"
+            f"split {setting.split.split_id}: expected a round from 0 to {len(setting.split.rounds) - 1}, got {round_index}"
         )
     scaler = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
     return np.asarray(scaler.fit(read_part(matrix, chosen[0], "train").X).transform(matrix.X))
@@ -143,7 +144,8 @@ def draw_projection(
     permutations : int
     """
     regions = region_inputs(setting.store, setting.task, setting.store.latest_spec, sound_only=sound_only)
-    chosen = {str(each.region): each.matrix if shape else without_shape(each.matrix) for each in regions}
+    known = {str(each.region): of_patients(each.matrix, setting.split.patients) for each in regions}
+    chosen = {name: matrix if shape else without_shape(matrix) for name, matrix in known.items()}
     points = {name: project(standardised(matrix, setting, round_index)) for name, matrix in chosen.items()}
     together = project(standardised(stacked(tuple(chosen.values())), setting, round_index))
     classes = sorted({int(label) for matrix in chosen.values() for label in matrix.y})
@@ -154,23 +156,29 @@ def draw_projection(
         figure = new_figure(TWO_COLUMNS, 4.0)
         panels = figure.subplots(2, (len(points) + 2) // 2).ravel()
         for axes, (name, at) in zip(panels, points.items(), strict=False):
-            title = f"{name}\ns = {tests[name].value:.2f}, p = {tests[name].p:.3f}"
+            title = f"{name}\ns = {number(tests[name].value)}, p = {tests[name].p:.3f}"
             _draw_classes(axes, at, chosen[name].y, classes, title)
         _draw_regions(panels[len(points)], together, [name for name, each in chosen.items() for _ in each.y])
         for axes in panels[len(points) + 1 :]:
             axes.set_visible(False)
         _legend(figure, panels[0], f"label {setting.task}", "outside lower left")
         _legend(figure, panels[len(points)], "region", "outside lower right")
+    data = _table(chosen, points, together, tests)
     caption = CAPTION.format(
         perplexity=PERPLEXITY,
         seed=SEED,
         shape="" if shape else " without features of shape",
-        sound=" that quality has no warning or error of" if sound_only else "",
         round=round_index,
         permutations=permutations,
-        provenance=provenance(setting),
+        provenance=provenance_of_features(setting, data, sound_only=sound_only),
     )
-    return Drawing(figure, _table(chosen, points, together, tests), caption)
+    return Drawing(figure, data, caption)
+
+
+def of_patients(matrix: Matrix, patients: Iterable[str]) -> Matrix:
+    """The rows of some patients."""
+    rows = np.isin(matrix.patient_ids, sorted(patients))
+    return Matrix(matrix.X[rows], matrix.y[rows], matrix.scan_ids[rows], matrix.patient_ids[rows], matrix.feature_names)
 
 
 def stacked(matrices: Sequence[Matrix]) -> Matrix:
@@ -207,20 +215,20 @@ def _table(
 
 
 def _draw_classes(axes: Axes, points: NDArray[np.float64], y: NDArray[np.int64], classes: Sequence[int], title: str) -> None:
-    for number, label in enumerate(classes):
+    for place, label in enumerate(classes):
         x, up = points[y == label].T
         # Forms beside colours, for a print in gray.
         axes.scatter(
-            x, up, s=7, color=COLOURS[number % len(COLOURS)], marker="o^sDv"[number % 5], lw=0, alpha=0.7, label=str(label)
+            x, up, s=7, color=COLOURS[place % len(COLOURS)], marker="o^sDv"[place % 5], lw=0, alpha=0.7, label=str(label)
         )
     _finish(axes, title)
 
 
 def _draw_regions(axes: Axes, points: NDArray[np.float64], names: Sequence[str]) -> None:
     every = np.array(names)
-    for number, name in enumerate(dict.fromkeys(names)):
+    for place, name in enumerate(dict.fromkeys(names)):
         x, up = points[every == name].T
-        axes.scatter(x, up, s=3, color=COLOURS[number % len(COLOURS)], lw=0, alpha=0.6, label=name)
+        axes.scatter(x, up, s=3, color=MORE_COLOURS[place % len(MORE_COLOURS)], lw=0, alpha=0.6, label=name)
     _finish(axes, ALL_REGIONS)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +9,6 @@ import polars as pl
 
 from ren_features import FeatureStore
 from ren_features.errors import StoreError
-from ren_models.experts.settings import REN_SETTINGS
 from ren_models.splits import Split
 from ren_models.stored_splits import read_split
 
@@ -112,6 +110,16 @@ def of_two_classes(rows: pl.DataFrame, setting: Setting) -> pl.DataFrame:
     return rows
 
 
+MANY_CLASSES = "AUCs are means of each class against the rest. "
+"""What a caption says of a task with more than two classes."""
+
+
+def many_classes(setting: Setting) -> bool:
+    """Whether the task has more than two classes, as predictions of this split have it."""
+    query = "SELECT max(label) > 1 FROM predictions JOIN models USING (model_id) WHERE task = ? AND split_id = ?"
+    return bool(setting.store.sql(query, setting.key).item())
+
+
 def counted(rounds: pl.Series) -> str:
     """How many rounds means are over: `10`, or `8 to 10` where some lack a class or rows."""
     counts = sorted(set(rounds.to_list()))
@@ -121,61 +129,3 @@ def counted(rounds: pl.Series) -> str:
 def regions(setting: Setting) -> list[str]:
     """Regions in their order."""
     return setting.store.sql("SELECT name FROM regions ORDER BY position")["name"].to_list()
-
-
-def provenance(setting: Setting, *experiments: str) -> str:
-    """The end of a caption: cohort, task, split, spec, and when the numbers were computed."""
-    split = setting.split
-    sizes = sorted({len(each.test) for each in split.rounds})
-    tested = f"{sizes[0]} to {sizes[-1]}" if len(sizes) > 1 else f"{sizes[0]}"
-    rounds = f"{len(split.rounds)} rounds of {split.folds} folds that test {tested} patients each"
-    return (
-        f"Cohort: {setting.store.path.name}, {_cohort(setting, experiments)}. Task: {split.task}. "
-        f"Split: {split.split_id}, protocol {split.protocol}, {rounds}, seed {split.seed}. "
-        f"{_computation(setting, experiments)}{_settings(setting, experiments)}"
-    )
-
-
-def _cohort(setting: Setting, experiments: tuple[str, ...]) -> str:
-    """Who was tested, with the labels of then; of no experiment, who of the split has a label and features now."""
-    tested = """SELECT p.patient_id, p.scan_id, p.label AS value FROM predictions p JOIN models m USING (model_id)
-        WHERE m.task = ? AND m.split_id = ? AND part = 'test' AND permutation = 0 AND list_contains(?, m.experiment)"""
-    there = """SELECT patient_id, scan_id, value FROM labels JOIN radiomics USING (scan_id)
-        WHERE task = ? AND patient_id IN (SELECT patient_id FROM rounds WHERE split_id = ?) AND spec_id IN (FROM latest_spec)"""
-    patients, ill, scans = setting.store.sql(
-        f"""SELECT count(DISTINCT patient_id), count(DISTINCT patient_id) FILTER (value > 0), count(DISTINCT scan_id)
-        FROM ({tested if experiments else there})""",
-        [*setting.key, list(experiments)] if experiments else setting.key,
-    ).row(0)
-    tested_of = f" tested, out of {len(setting.split.patients)} patients" if experiments else ""
-    return f"{patients} patients ({ill} with {setting.task}) and {scans} scans{tested_of}"
-
-
-def _computation(setting: Setting, experiments: tuple[str, ...]) -> str:
-    """Settings of the features, and the day of the results; of no experiment, that of the features."""
-    fitted = """SELECT r.spec_id, u.finished_at FROM results r JOIN runs u USING (run_id)
-        WHERE task = ? AND split_id = ? AND list_contains(?, experiment)"""
-    measured = (
-        """SELECT r.spec_id, u.finished_at FROM radiomics r JOIN runs u USING (run_id) WHERE r.spec_id IN (FROM latest_spec)"""
-    )
-    source = fitted if experiments else measured
-    spec, day = setting.store.sql(
-        f"SELECT string_agg(DISTINCT spec_id, ', '), max(finished_at)::DATE::VARCHAR FROM ({source})",
-        [*setting.key, list(experiments)] if experiments else [],
-    ).row(0)
-    return f"Spec: {spec}. {'Computed' if experiments else 'Features of'} {day} (UTC)."
-
-
-def _settings(setting: Setting, experiments: tuple[str, ...]) -> str:
-    """What experts were fitted with, where it is not as in REN."""
-    which = "task = ? AND split_id = ? AND list_contains(?, experiment)"
-    found = setting.store.sql(f"SELECT DISTINCT params FROM models WHERE {which} ORDER BY 1", [*setting.key, list(experiments)])
-    usual = REN_SETTINGS.as_dict()
-    fitted = [json.loads(text) for text in found["params"]]
-    # Experts of another kind have other settings.
-    radiomics = [each for each in fitted if each.keys() == usual.keys()]
-    changed = [name for name in usual if any(each[name] != usual[name] for each in radiomics)]
-    if not changed:
-        return ""
-    values = {name: sorted({str(each[name]) for each in radiomics}) for name in changed}
-    return " Settings that are not REN's: " + "; ".join(f"{name} {', '.join(of)}" for name, of in values.items()) + "."

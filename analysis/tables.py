@@ -10,11 +10,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from analysis.bootstrap import RESAMPLES, one_auc
+from analysis.caption import provenance
 from analysis.comparison import Difference, cluster_bootstrap, corrected_t, delong, holm, over_rounds, paired_t
 from analysis.figure import COLOURS, TWO_COLUMNS, Drawing, new_figure, style
-from analysis.stored_results import Setting, expert_experiments, of_two_classes, provenance, regions, test_rows
+from analysis.stored_results import Setting, expert_experiments, of_two_classes, regions, test_rows
 from ren_features.errors import SpecError
 from ren_models.metrics import Rows, brier, calibration
+
+LEGEND = {"corrected": "mean over rounds", "bootstrap": "all test scans, patients resampled"}
 
 TESTS = ("paired", "corrected", "bootstrap", "delong")
 
@@ -25,8 +28,9 @@ CAPTION = (
     "with the 95 % interval of the corrected t-test (Nadeau and Bengio 2003). Circles: all test scans together, with the 95"
     " % interval of {resamples} resamples of patients, which takes the fitted experts as given. p: of these two tests, "
     "adjusted for {methods} methods (Holm), which the intervals are not. Methods are compared on the scans and rounds that "
-    "both have. The CSV has also the baseline itself, calibration, the paper's paired t-test, whose p-values are too small "
-    "because rounds share training patients, and DeLong's test of one mean probability a patient. {provenance}"
+    "both have. The CSV has also each method's own mean (mean_auc, low, high), calibration, the baseline itself, the "
+    "paper's paired t-test, whose p-values are too small because rounds share training patients, and DeLong's test of one "
+    "mean probability a patient. {provenance}"
 )
 
 
@@ -83,7 +87,7 @@ def _rows(setting: Setting) -> dict[str, pl.DataFrame]:
 
 def _describe(setting: Setting, name: str, rows: pl.DataFrame) -> dict[str, Any]:
     """What a method does by itself on test rows."""
-    found = over_rounds(_by_round(rows, "probability")[:, 0], setting.test_share)
+    found = over_rounds(_by_round(rows, "probability")[:, 0], setting.test_share, least=0, most=1)
     y, p = rows["y"].to_numpy(), rows["probability"].to_numpy()
     together = Rows(y, np.column_stack([1 - p, p]))
     slope, intercept = calibration(together)
@@ -140,12 +144,10 @@ def draw_comparison(setting: Setting, baseline: str = BASELINE) -> Drawing:
             y = np.arange(len(data)) + (number - 0.5) * 0.26
             value, low, high = (data[f"{test}_{name}"].to_numpy() for name in ("difference", "low", "high"))
             axes.hlines(y, np.maximum(low, -1), np.minimum(high, 1), color=COLOURS[number], lw=1)
-            axes.plot(
-                value, y, marker, ms=3.5, color=COLOURS[number], label={"corrected": "rounds", "bootstrap": "patients"}[test]
-            )
+            axes.plot(value, y, marker, ms=3.5, color=COLOURS[number], label=LEGEND[test])
         for row, (one, other) in enumerate(data.select("corrected_p_holm", "bootstrap_p_holm").iter_rows()):
             axes.annotate(f"{one:.3f}, {other:.3f}", (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=6)
-        axes.annotate("p: rounds, patients", (1.01, -0.75), xycoords=("axes fraction", "data"), va="center", fontsize=6)
+        axes.annotate("p (Holm)", (1.01, -0.75), xycoords=("axes fraction", "data"), va="center", fontsize=6)
         axes.axvline(0, color="0.5", lw=0.8, ls="--")
         axes.set_yticks(range(len(data)), [_spoken(each) for each in data["method"]])
         axes.invert_yaxis()

@@ -38,7 +38,9 @@ def plan_ablation(
         raise SpecError(f"spec {spec_id}: expected features of two families or more, got those of one")
     fits, left_out = fits_of(store, split, (*whole, *parts))
     control, _ = fits_of(store, split, whole, CONTROL_SEEDS)
-    experiment = Experiment("ablation", split, spec_id, REN_SETTINGS, frozenset({"predictions"}), "ablation", left_out)
+    experiment = Experiment(
+        "ablation", split, spec_id, REN_SETTINGS, frozenset({"predictions"}), "ablation", left_out, sound_only
+    )
     return experiment, (*fits, *control)
 
 

@@ -29,6 +29,8 @@ class Experiment(NamedTuple):
         Of the models, in the store: `expert` where figures are to show them as such.
     left_out : tuple of str
         Rounds that cannot be fitted, and why.
+    sound_only : bool
+        Whether regions of scans that quality doubts were left out.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Experiment(NamedTuple):
     keeps: frozenset[str] = frozenset()
     kind: str = "expert"
     left_out: tuple[str, ...] = ()
+    sound_only: bool = False
 
     @property
     def key(self) -> dict[str, Any]:
@@ -47,6 +50,6 @@ class Experiment(NamedTuple):
     def model_id(self, fit: Fit) -> str:
         """First 16 hexadecimal digits of the SHA-256 of everything that decides what the model is and what it is measured by."""
         what = [fit.inputs.method, fit.inputs.region, fit.inputs.digest, fit.classes, fit.round.index, fit.permutation]
-        how = [self.settings.as_dict(), RadiomicsExpert.VERSION, METRICS_VERSION]
+        how = [self.sound_only, self.settings.as_dict(), RadiomicsExpert.VERSION, METRICS_VERSION]
         content = json.dumps([*self.key.values(), self.spec_id, *how, *what])
         return hashlib.sha256(content.encode()).hexdigest()[:16]

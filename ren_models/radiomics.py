@@ -44,9 +44,10 @@ def plan_radiomics(
     regions = region_inputs(store, task, spec_id, METHOD, sound_only=sound_only)
     seeds = range(1, permutations + 1) if permutations else (0,)
     fits, left_out = fits_of(store, split, (*regions, *whole_set_inputs(store, regions)), seeds)
-    if permutations:
-        return Experiment("radiomics_permuted", split, spec_id, settings, kind="control", left_out=left_out), fits
-    return Experiment("radiomics", split, spec_id, settings, frozenset({"predictions", "files"}), left_out=left_out), fits
+    name, kind, keeps = (
+        ("radiomics_permuted", "control", ()) if permutations else ("radiomics", "expert", ("predictions", "files"))
+    )
+    return Experiment(name, split, spec_id, settings, frozenset(keeps), kind, left_out, sound_only), fits
 
 
 def fits_of(

@@ -58,7 +58,7 @@ class ResultRows:
             "model_id": model_id,
             "kind": self.experiment.kind,
             "architecture": evaluation.fit.inputs.method,
-            "params": json.dumps(evaluation.expert.params),
+            "params": json.dumps(evaluation.expert.params | {"sound_only": self.experiment.sound_only}),
             "checkpoint": save_model(evaluation.expert, self.store, model_id) if files else None,
         }
 

@@ -21,6 +21,7 @@ from ren_features.errors import LeakageError, SplitError
 
 PARTS = ("train", "val", "test")
 PROTOCOLS = ("full", "paper")
+RULE = " (a patient's class is the largest of the scans')"
 
 
 @dataclass(frozen=True)
@@ -114,11 +115,13 @@ def digest(labels: Mapping[str, int], task: str, protocol: str, folds: int, seed
 def _folds(classes: NDArray[np.int64], folds: int, seed: int) -> Iterator[tuple[NDArray[np.int64], ...]]:
     """For each fold, places of the patients of the other folds, and of the two halves of this one."""
     shuffle = np.random.default_rng(seed)
-    for train, held_out in StratifiedKFold(folds, shuffle=True, random_state=seed).split(classes, classes):
+    stratified = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    for number, (train, held_out) in enumerate(stratified.split(classes, classes)):
         order = shuffle.permutation(held_out)
         # Patients of a class in a row: every other one is in the same half, so the halves have all classes alike.
         by_class = order[np.argsort(classes[order], kind="stable")]
-        yield train, by_class[::2], by_class[1::2]
+        # They take turns, so that what is left over of a class is not always in the same one.
+        yield train, by_class[number % 2 :: 2], by_class[1 - number % 2 :: 2]
 
 
 def _check_classes(labels: Mapping[str, int], task: str, folds: int) -> None:
@@ -127,12 +130,12 @@ def _check_classes(labels: Mapping[str, int], task: str, folds: int) -> None:
         raise SplitError(f"folds: expected 2 or more, got {folds}")
     if len(counts) < 2:
         raise SplitError(
-            f"task {task}: expected patients of two classes, got {len(labels)} of class {', '.join(map(str, counts))}"
+            f"task {task}: expected patients of two classes, got {len(labels)} of class {', '.join(map(str, counts))}{RULE}"
         )
     rarest, patients = min(counts.items(), key=lambda item: (item[1], item[0]))
     if patients < 2 * folds:
         possible = f"at most {patients // 2} folds are possible" if patients >= 4 else "there are too few for two folds"
         raise SplitError(
             f"task {task}: expected two patients of each class for each of {folds} folds, so {2 * folds} or more, "
-            f"got {patients} of class {rarest}; {possible}"
+            f"got {patients} of class {rarest}{RULE}; {possible}"
         )

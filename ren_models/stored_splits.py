@@ -31,15 +31,18 @@ def patient_labels(store: FeatureStore, task: str) -> dict[str, int]:
     SplitError
         When no scan has a label of the task.
     """
-    rows = store.sql(
-        "SELECT patient_id, max(value) FROM labels JOIN scans USING (scan_id) WHERE task = ? GROUP BY 1 ORDER BY 1", [task]
-    ).rows()
-    if not rows:
+    labels = _labels(store, task)
+    if not labels:
         tasks = store.sql("SELECT DISTINCT task FROM labels ORDER BY 1").to_series().to_list()
         raise SplitError(
             f"store {store.path}: expected labels of a task ({', '.join(tasks) or 'there are none'}), got task {task}"
         )
-    return dict(rows)
+    return labels
+
+
+def _labels(store: FeatureStore, task: str) -> dict[str, int]:
+    query = "SELECT patient_id, max(value) FROM labels JOIN scans USING (scan_id) WHERE task = ? GROUP BY 1 ORDER BY 1"
+    return dict(store.sql(query, [task]).rows())
 
 
 def store_split(store: FeatureStore, task: str, *, protocol: str = "full", folds: int = 5, seed: int = 42) -> Stored:
@@ -80,13 +83,17 @@ def current_split(store: FeatureStore, task: str, split_id: str | None = None) -
         When there is none, or patients or labels have changed since it was made.
     """
     split = read_split(store, task, split_id)
-    now_is = digest(patient_labels(store, task), task, split.protocol, split.folds, split.seed)
-    if not split_id and now_is != split.split_id:
+    if not split_id and not is_current(store, split):
         raise SplitError(
             f"store {store.path}: expected a split of the patients and labels of {task} as they are, got {split.split_id}, "
             "made before they changed; `ren-models split` makes one, `--split` names an old one"
         )
     return split
+
+
+def is_current(store: FeatureStore, split: Split) -> bool:
+    """Whether the split is of the patients and labels as they are."""
+    return digest(_labels(store, split.task), split.task, split.protocol, split.folds, split.seed) == split.split_id
 
 
 def read_split(store: FeatureStore, task: str, split_id: str | None = None) -> Split:
@@ -102,9 +109,10 @@ def read_split(store: FeatureStore, task: str, split_id: str | None = None) -> S
     every = store.sql("SELECT * FROM splits ORDER BY made_at, split_id")
     found = every.filter(task=task, **({"split_id": split_id} if split_id else {}))
     if found.is_empty():
+        patient_labels(store, task)  # that there are none is the first thing to say
         named = f" {split_id}" if split_id else ""
         known = ", ".join(f"{each} of {of}" for each, of in every.select("split_id", "task").rows())
-        advice = f"there are {known}" if known else "`ren-models split` makes one"
+        advice = f"there are {known}" if split_id and known else "`ren-models split` makes one"
         raise SplitError(f"store {store.path}: expected split{named} of task {task}, found none; {advice}")
     facts = found.row(-1, named=True)
     query = "SELECT round, part, list(patient_id) FROM rounds WHERE split_id = ? GROUP BY ALL"

@@ -38,9 +38,9 @@ def summary(store: FeatureStore, experiment: Experiment) -> str:
     return "\n".join(lines)
 
 
-def notes(store: FeatureStore, experiment: Experiment, *, sound_only: bool) -> list[str]:
+def notes(store: FeatureStore, experiment: Experiment) -> list[str]:
     """What its reader should know before it is run: scans that quality doubts, and rounds that are left out."""
     doubted, scans = store.sql(DOUBTED, [experiment.split.task]).row(0)
-    fate = "these are left out" if sound_only else "they take part; --sound-only leaves these regions out"
+    fate = "these are left out" if experiment.sound_only else "they take part; --sound-only leaves these regions out"
     quality = [f"{doubted} of {scans} scans have regions with warnings or errors in quality, or never judged: {fate}"]
     return [*(quality if doubted else []), *(f"left out: {reason}" for reason in experiment.left_out)]

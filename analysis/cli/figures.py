@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,8 @@ def _made(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise typer.BadParameter(f"expected a folder that can be made, got {folder}: {error.strerror}") from error
+    if not os.access(folder, os.W_OK):
+        raise typer.BadParameter(f"expected a folder that can be written, got {folder}")
     return folder
 
 
@@ -137,7 +140,7 @@ def _fit_ablation(store: Path, task: str, split_id: str | None, *, sound_only: b
         experiment, fits = plan_ablation(opened, task, split_id=split_id, sound_only=sound_only)
         if is_stored(opened, experiment, fits):
             return
-        for note in notes(opened, experiment, sound_only=sound_only):
+        for note in notes(opened, experiment):
             typer.echo(note, err=True)
     with FeatureStore(store, read_only=False) as opened, counter(len(fits), "fits") as tell:
         run_experiment(opened, experiment, fits, jobs=jobs or available_cores(), listener=tell)

@@ -102,7 +102,16 @@ def _connect(path: Path, *, read_only: bool, config: dict[str, Any] | None = Non
     try:
         return duckdb.connect(str(path), read_only=read_only, config=ALWAYS | (config or {}))
     except duckdb.Error as error:
-        raise StoreError(f"store {path}: could not be opened: {error}") from error
+        raise StoreError(f"store {path}: could not be opened: {_reason(error)}") from error
+
+
+def _reason(error: duckdb.Error) -> str:
+    """What a user can do about it, where DuckDB's own words do not say."""
+    if "Could not set lock" in str(error):
+        return f"another command is writing it, or a query holds it; wait until it has ended ({error})"
+    if "in-memory" in str(error):  # what it makes of a CSV file
+        return "expected a DuckDB file, got one of another kind"
+    return str(error)
 
 
 @contextmanager

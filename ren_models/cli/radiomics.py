@@ -38,7 +38,7 @@ def radiomics(
         experiment, fits = plan_radiomics(
             opened, task, permutations=permute_labels, split_id=split_id, settings=settings, sound_only=sound_only
         )
-        for note in notes(opened, experiment, sound_only=sound_only):
+        for note in notes(opened, experiment):
             typer.echo(note, err=True)
         if is_stored(opened, experiment, fits):
             typer.echo("these fits are stored already", err=True)

@@ -106,7 +106,10 @@ class RadiomicsExpert:
             When the file is not there, or is none.
         """
         if not path.is_file():
-            raise StoreError(f"{path}: expected the file of a model, found none; `ren-models radiomics` writes it")
+            raise StoreError(
+                f"{path}: expected the file of a model, found none; its folder moves with the store, and `ren-models radiomics` "
+                "fits anew"
+            )
         model = XGBClassifier()
         try:
             model.load_model(path)

@@ -61,7 +61,7 @@ def test_statistics_for_standardising_are_those_of_train(setting):
     assert np.array_equal(
         standardised(matrix._replace(X=planted), setting, 0)[train], standardised(matrix._replace(X=holes), setting, 0)[train]
     )
-    with pytest.raises(SplitError, match="expected a round up to 1, got 7"):
+    with pytest.raises(SplitError, match="expected a round from 0 to 1, got 7"):
         standardised(matrix, setting, 7)
 
 

@@ -354,7 +354,7 @@ def test_what_quality_doubts_is_left_out_when_asked(make_store):
             (True, "these are left out", {"LLL": {"p000_0", "p001_0"}, "RLL": {"p000_0"}}),
         ):
             experiment, fits = plan_radiomics(store, "ill", sound_only=sound_only)
-            (note,) = notes(store, experiment, sound_only=sound_only)
+            (note,) = notes(store, experiment)
             assert note.startswith(f"2 of 60 scans have regions with warnings or errors in quality, or never judged: {fate}")
             for region, scans in missing.items():
                 matrix = next(fit.inputs.matrix for fit in fits if fit.inputs.region == region)

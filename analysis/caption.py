@@ -1,0 +1,102 @@
+"""The end of a caption: whom a figure shows, with which labels and settings, and when its numbers were computed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import polars as pl
+
+from analysis.stored_results import Setting
+from ren_models.experts.settings import REN_SETTINGS
+from ren_models.stored_splits import is_current
+
+SOUND_ONLY = " Regions of scans that quality has a warning or an error of are left out."
+
+
+def provenance(setting: Setting, *experiments: str, region: str | None = None) -> str:
+    """Cohort, task, split, spec, day and settings of results.
+
+    Parameters
+    ----------
+    setting : Setting
+    *experiments : str
+        Whose results the figure shows.
+    region : str, optional
+        The one that it shows; by default several.
+    """
+    tested = setting.store.sql(
+        """SELECT DISTINCT p.patient_id, p.scan_id, p.label FROM predictions p JOIN models m USING (model_id)
+        WHERE m.task = ? AND m.split_id = ? AND list_contains(?, m.experiment) AND part = 'test' AND permutation = 0
+        AND (? IS NULL OR p.region = ?)""",
+        [*setting.key, list(experiments), region, region],
+    )
+    where = "" if region else ", each in the regions that it has"
+    of = f"{patients_and_scans(setting, tested)} tested, out of {len(setting.split.patients)} patients{where}"
+    spec, day = setting.store.sql(
+        """SELECT string_agg(DISTINCT r.spec_id, ', '), max(u.finished_at)::DATE::VARCHAR
+        FROM results r JOIN runs u USING (run_id) WHERE task = ? AND split_id = ? AND list_contains(?, experiment)""",
+        [*setting.key, list(experiments)],
+    ).row(0)
+    return f"{_cohort(setting, of)} Spec: {spec}. Computed {day} (UTC).{_settings(setting, experiments)}"
+
+
+def provenance_of_features(setting: Setting, rows: pl.DataFrame, *, sound_only: bool) -> str:
+    """The same of a figure that shows features: of rows `patient_id`, `scan_id`, `label`."""
+    day = setting.store.sql(
+        """SELECT max(finished_at)::DATE::VARCHAR FROM runs WHERE run_id IN (SELECT run_id FROM radiomics
+        WHERE spec_id IN (FROM latest_spec))"""
+    ).item()
+    cohort = _cohort(setting, patients_and_scans(setting, rows))
+    return f"{cohort} Spec: {setting.store.latest_spec}. Features of {day} (UTC).{SOUND_ONLY if sound_only else ''}"
+
+
+def patients_and_scans(setting: Setting, rows: pl.DataFrame) -> str:
+    """How many there are, and of which class: a patient's is the largest of the scans'."""
+    classes = rows.group_by("patient_id").agg(pl.max("label"))["label"].to_list()
+    counts = {each: classes.count(each) for each in sorted(set(classes))}
+    if max(counts, default=0) > 1:
+        by_class = ", ".join(f"{count} of class {each}" for each, count in counts.items())
+    else:
+        by_class = f"{counts.get(1, 0)} with {setting.task}"
+    return f"{len(classes)} patients ({by_class}) and {rows['scan_id'].n_unique()} scans"
+
+
+def _cohort(setting: Setting, whom: str) -> str:
+    split = setting.split
+    sizes = sorted({len(each.test) for each in split.rounds})
+    tested = f"{sizes[0]} to {sizes[-1]}" if len(sizes) > 1 else f"{sizes[0]}"
+    rounds = f"{len(split.rounds)} rounds of {split.folds} folds that test {tested} patients each"
+    changed = "" if is_current(setting.store, split) else " Patients or labels have changed since this split was made."
+    return (
+        f"Cohort: {setting.store.path.name}, {whom}. Task: {split.task}. "
+        f"Split: {split.split_id}, protocol {split.protocol}, {rounds}, seed {split.seed}.{changed}"
+    )
+
+
+def _settings(setting: Setting, experiments: tuple[str, ...]) -> str:
+    """What experts were fitted with and to, where it is not as in REN."""
+    which = "task = ? AND split_id = ? AND list_contains(?, experiment)"
+    found = setting.store.sql(f"SELECT DISTINCT params FROM models WHERE {which} ORDER BY 1", [*setting.key, list(experiments)])
+    fitted, usual = [json.loads(text) for text in found["params"]], REN_SETTINGS.as_dict()
+    # Experts of another kind have other settings.
+    radiomics = [each for each in fitted if usual.keys() <= each.keys()]
+    changed = [name for name in usual if any(each[name] != usual[name] for each in radiomics)]
+    told = "; ".join(f"{name} {_values([each[name] for each in radiomics])}" for name in changed)
+    sound = SOUND_ONLY if any(each.get("sound_only") for each in fitted) else ""
+    return sound + (f" Settings that are not REN's: {told}." if told else "")
+
+
+def _values(found: Iterable[Any]) -> str:
+    """Values of a setting: one, a range of numbers, or what a search tried."""
+    different = list({json.dumps(value): value for value in found}.values())
+    if all(isinstance(value, int | float) for value in different) and len(different) > 1:
+        return f"{min(different):g} to {max(different):g}"
+    return ", ".join(_value(value) for value in different)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return " and ".join(f"of {name} {', '.join(map(str, tried))}" for name, tried in value.items())
+    return str(value)
