@@ -130,6 +130,24 @@ def test_fig3_has_the_means_of_the_stored_results(setting):
     assert data.filter(region="RLL").select("pooled_low", "pooled_high").row(0) == pytest.approx(interval(resampled))
 
 
+def test_fig3_shows_what_shuffled_labels_give_when_the_store_has_it(evaluated, tmp_path):
+    path = Path(shutil.copy(evaluated, tmp_path / "ren.duckdb"))
+    with FeatureStore(path, read_only=False) as store:
+        assert draw_regional(read_setting(store, "ill")).data["p_shuffled"].is_nan().all()
+        run_experiment(store, *plan_radiomics(store, "ill", permutations=3), jobs=2)
+        drawing = draw_regional(read_setting(store, "ill"))
+        means = store.sql(
+            """SELECT avg(value) FROM results WHERE experiment = 'radiomics_permuted' AND region = 'LLL' AND metric = 'auc_test'
+            GROUP BY permutation"""
+        )
+    row = drawing.data.filter(region="LLL").row(0, named=True)
+    assert (row["shuffled_low"], row["shuffled_high"]) == pytest.approx(np.quantile(means.to_series(), [0.025, 0.975]))
+    assert row["p_shuffled"] == 1 / 4  # none of three reaches it
+    assert (
+        "Gray bands: the middle 95 % of means over rounds when labels are shuffled between patients, 3 times" in drawing.caption
+    )
+
+
 def test_fig3_shows_what_the_paper_says_of_lower_lobes():
     assert paper_ranges() == [("radiomics", 0.88, 0.90), ("CNN", 0.76, 0.79)]
 
@@ -192,7 +210,9 @@ def test_what_was_left_out_of_the_experts_is_not_explained(evaluated, tmp_path):
     with FeatureStore(path, read_only=False) as store:
         run_experiment(store, *plan_radiomics(store, "ill", sound_only=True), jobs=2)
         explained = {region: set(attribute(setting._replace(store=store), region).scan_ids) for region in ("LLL", "RLL")}
+        caption = draw_regional(setting._replace(store=store)).caption
     assert explained == {"LLL": set(tested[1:]), "RLL": set(tested)}
+    assert "Regions of scans that quality has a warning or an error of are left out." in caption
 
 
 def test_numbers_in_cells():
@@ -288,6 +308,9 @@ def test_three_classes_have_fig3_without_pooled_aucs(make_store):
         data = draw_regional(read_setting(store, "ill")).data
         assert data["mean_auc"].is_not_nan().all()
         assert data["pooled_auc"].is_nan().all()
+        caption = draw_regional(read_setting(store, "ill")).caption
+        assert "12 patients (4 of class 0, 4 of class 1, 4 of class 2)" in caption
+        assert "AUCs are means of each class against the rest." in caption
         with pytest.raises(StoreError, match="task ill: expected two classes"):
             draw_comparison(read_setting(store, "ill"))
         with pytest.raises(StoreError, match="task ill: expected two classes for this"):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import silhouette_score
 
-from analysis.projection import project, silhouette, stacked, standardised, without_shape
+from analysis.projection import draw_projection, of_patients, project, silhouette, stacked, standardised, without_shape
 from ren_features.errors import SplitError
 from tests.random_store import TASK
 
@@ -79,3 +79,11 @@ def test_the_same_vectors_are_at_the_same_places():
 def test_features_of_shape_are_left_out_when_asked(setting):
     matrix = setting.store.matrix(region="LLL", task=TASK)
     assert len(without_shape(matrix).feature_names) == 93
+
+
+def test_patients_that_are_not_in_the_split_are_not_drawn(setting):
+    matrix = setting.store.matrix(region="LLL", task=TASK)
+    assert set(of_patients(matrix, {"p001", "p003", "stranger"}).patient_ids) == {"p001", "p003"}
+    drawing = draw_projection(setting, permutations=9)
+    drawn = drawing.data
+    assert f"{drawn['patient_id'].n_unique()} patients (12 with ill) and {drawn['scan_id'].n_unique()} scans" in drawing.caption

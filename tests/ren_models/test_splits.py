@@ -131,3 +131,9 @@ def test_a_task_or_split_that_is_not_there_is_named(make_store):
         made = store_split(store, "ill").split.split_id
         with pytest.raises(SplitError, match=f"expected split abc of task ill, found none; there are {made} of ill"):
             read_split(store, "ill", "abc")
+
+
+def test_what_is_left_over_of_a_class_takes_turns():
+    labels = {f"{place:02}": int(place < 25) for place in range(40)}  # five ill and three healthy in each fold
+    ill = [sum(labels[patient] for patient in each.test) for each in make_split(labels, "t", protocol="paper").rounds]
+    assert ill == [3, 2, 3, 2, 3]

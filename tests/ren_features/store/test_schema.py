@@ -65,6 +65,12 @@ def test_another_file_is_refused(tmp_path, connect):
         connect(tmp_path / "text.duckdb")
 
 
+def test_a_csv_file_is_told_to_be_no_store(tmp_path):
+    (tmp_path / "cohort.csv").write_text("patient_id\np1\n")
+    with pytest.raises(StoreError, match="could not be opened: expected a DuckDB file, got one of another kind"):
+        connect_to_read(tmp_path / "cohort.csv")
+
+
 def test_an_absent_store_is_not_made_by_reading(tmp_path):
     with pytest.raises(StoreError, match="expected a file, found none"):
         FeatureStore(tmp_path / "none.duckdb")
