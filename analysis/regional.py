@@ -192,7 +192,7 @@ def _draw_experts(axes: Axes, data: pl.DataFrame) -> None:
         title = "all test scans together, 95 % interval"
         axes.errorbar([], [], [], fmt="_", ms=6, elinewidth=3, alpha=0.4, color="0.4", label=title)
     if data["shuffled_low"].is_not_nan().any():
-        axes.bar([], [], color="0.88", label="labels shuffled")
+        axes.bar([0], [0], 0.34, 0.5, color="0.88", label="labels shuffled")
     axes.axhline(0.5, color="0.5", lw=0.8, ls="--")
     axes.set_xticks(range(len(places)), [place.replace(" ", "\n") for place in places])
     axes.set_ylabel("AUC")
