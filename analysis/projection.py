@@ -1,20 +1,18 @@
 """t-SNE of scans, with a number that says whether classes are apart at all.
 
-van der Maaten and Hinton, J Mach Learn Res 2008;9:2579. Clusters of t-SNE also appear in noise: the mean silhouette (Rousseeuw
-1987) of the classes in the picture comes with a p-value from labels shuffled between patients.
+van der Maaten and Hinton, J Mach Learn Res 2008;9:2579.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from scipy.spatial.distance import cdist
 from sklearn.impute import SimpleImputer
 from sklearn.manifold import TSNE
 from sklearn.pipeline import make_pipeline
@@ -23,15 +21,15 @@ from sklearn.preprocessing import StandardScaler
 import data_catalog
 from analysis.caption import provenance_of_features
 from analysis.figure import COLOURS, MORE_COLOURS, TWO_COLUMNS, Drawing, new_figure, number, style
+from analysis.silhouette import PERMUTATIONS, Silhouette, silhouette
 from analysis.stored_results import Setting
 from ren_features.errors import SpecError, SplitError
 from ren_features.store import Matrix
 from ren_models.inputs import region_inputs
-from ren_models.parts import labels_of_donors, read_part
+from ren_models.parts import read_part
 
 SEED = 42
 PERPLEXITY = 30.0
-PERMUTATIONS = 999
 ALL_REGIONS = "All regions"
 
 CAPTION = (
@@ -41,13 +39,6 @@ CAPTION = (
     "s: mean silhouette of the classes in the picture, from -1 to 1, 0 where they are mixed; p: share of {permutations} "
     "shuffles of labels between patients that reach it. Distances between far groups mean nothing. {provenance}"
 )
-
-
-class Silhouette(NamedTuple):
-    """Mean silhouette of classes, and its p-value."""
-
-    value: float
-    p: float
 
 
 def standardised(matrix: Matrix, setting: Setting, round_index: int) -> NDArray[np.float64]:
@@ -72,45 +63,6 @@ def project(vectors: NDArray[np.float64], *, perplexity: float = PERPLEXITY, see
     perplexity = min(perplexity, (len(vectors) - 1) / 3)
     # One thread: with more, sums come in another order, and the picture is another one.
     return np.asarray(TSNE(perplexity=perplexity, random_state=seed, init="pca", n_jobs=1).fit_transform(vectors), np.float64)
-
-
-def silhouette(
-    points: NDArray[np.float64],
-    y: NDArray[np.int64],
-    patients: NDArray[np.str_],
-    *,
-    permutations: int = PERMUTATIONS,
-    seed: int = SEED,
-) -> Silhouette:
-    """Mean silhouette of classes, against labels shuffled between patients.
-
-    Parameters
-    ----------
-    points : ndarray of float, shape (scan, 2)
-    y : ndarray of int, shape (scan,)
-    patients : ndarray of str, shape (scan,)
-        Scans of a patient lie together whatever the label: they are shuffled together.
-    permutations, seed : int
-    """
-    distances, rng = cdist(points, points), np.random.default_rng(seed)
-    value = _mean_silhouette(distances, y)
-    shuffled = [_mean_silhouette(distances, labels_of_donors(y, patients, rng)) for _ in range(permutations)]
-    reached = np.sum(np.array(shuffled) >= value - 1e-12)
-    return Silhouette(value, float((reached + 1) / (permutations + 1)))
-
-
-def _mean_silhouette(distances: NDArray[np.float64], y: NDArray[np.int64]) -> float:
-    """Mean over points of (b - a) / max(a, b): a is the mean distance to the own class, b to the nearest other one."""
-    members = (y[:, None] == np.unique(y)).astype(float)
-    if members.shape[1] < 2:
-        return 0.0
-    sums, sizes = distances @ members, members.sum(0)
-    own = members.astype(bool)
-    alone = sizes[own.argmax(1)] == 1
-    inner = sums[own] / np.maximum(sizes[own.argmax(1)] - 1, 1)
-    outer = np.where(own, np.inf, sums / sizes).min(1)
-    scores = np.where(alone, 0.0, (outer - inner) / np.maximum(np.maximum(inner, outer), 1e-300))
-    return float(scores.mean())
 
 
 def without_shape(matrix: Matrix) -> Matrix:

@@ -159,6 +159,16 @@ def truth_columns() -> dict[str, str]:
     return columns
 
 
+def metrics() -> dict[str, str]:
+    """What each metric of the table `results` is, by its name there."""
+    return {
+        f"{name}_{part}{ending}": f"{_one_line(entry['meaning'])}; of the {rows} of {part}"
+        for name, entry in read_yaml("metrics.yaml").items()
+        for part in entry["parts"]
+        for ending, rows in (("", "scans"), ("_patient", "patients"))
+    }
+
+
 PAPER_TABLES = ("performance", "complexity", "gating_ablation", "figures")
 """Tables I and II, III, IV, and what is stated about Fig. 3 and 4; `paper/README.md` tells what does not fit in them."""
 

@@ -13,7 +13,7 @@ from ren_features.regions import LABEL_SCHEMES, REN_REGIONS
 
 
 def describe(name: str, store: str | Path | None = None) -> str:
-    """Everything that is known by a name: table, column, feature, region, label scheme, quality rule, pattern or data set.
+    """Everything that is known by a name: of a table, column, feature, region, label scheme, rule, metric, pattern or data set.
 
     `datasets` lists the public data sets.
 
@@ -37,6 +37,7 @@ def describe(name: str, store: str | Path | None = None) -> str:
         *regions.items(),
         *_schemes(),
         *_rules(),
+        *_metrics(),
         *_patterns(),
         *_truth(),
         *_datasets(),
@@ -49,7 +50,7 @@ def describe(name: str, store: str | Path | None = None) -> str:
         get_close_matches(name, names, n=5, cutoff=0.5) or [other for other in sorted(names) if name.lower() in other.lower()][:5]
     )
     raise StoreError(
-        f"{name}: expected a table, column, feature, region, label scheme, quality rule, pattern or data set; "
+        f"{name}: expected a table, column, feature, region, label scheme, quality rule, metric, pattern or data set; "
         + (f"close: {', '.join(close)}" if close else "`ren-features describe radiomics` lists columns")
     )
 
@@ -110,6 +111,11 @@ def _rules() -> Iterator[tuple[str, str]]:
         limits = [f"  {'expected' if region == WHOLE_SCAN else region}: {rule.expected(region)}" for region in rule.limits]
         lines = [f"quality rule {rule.name} ({rule.severity}): {rule.meaning}", *limits, f"  source: {rule.source}"]
         yield rule.name, "\n".join(lines)
+
+
+def _metrics() -> Iterator[tuple[str, str]]:
+    for name, meaning in data_catalog.metrics().items():
+        yield name, f"metric {name} of table results: {meaning}"
 
 
 def _patterns() -> Iterator[tuple[str, str]]:

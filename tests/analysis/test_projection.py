@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import silhouette_score
 
-from analysis.projection import draw_projection, of_patients, project, silhouette, stacked, standardised, without_shape
+from analysis.projection import draw_projection, of_patients, project, stacked, standardised, without_shape
+from analysis.silhouette import silhouette
 from ren_features.errors import SplitError
 from tests.random_store import TASK
 

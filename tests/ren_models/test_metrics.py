@@ -7,6 +7,7 @@ from statsmodels.genmod.families import Binomial
 from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.tools import add_constant
 
+import data_catalog
 from ren_models.metrics import (
     Rows,
     auc,
@@ -88,6 +89,11 @@ def test_the_threshold_of_val_keeps_nine_of_ten_negatives():
     assert threshold == 0.8
     assert specificity(val, threshold) == pytest.approx(0.9)
     assert sensitivity(val, threshold) == 1
+
+
+def test_every_metric_is_described_and_no_other():
+    rows = binary([0, 1, 0, 1], [0.1, 0.4, 0.6, 0.9])
+    assert {*evaluate(rows, rows), *(f"{name}_patient" for name in evaluate(rows, rows))} == set(data_catalog.metrics())
 
 
 def test_a_threshold_is_taken_from_val_and_never_from_test():
