@@ -113,7 +113,7 @@ def shuffled_means(setting: Setting) -> pl.DataFrame:
 
 def _of_shuffles(means: NDArray[np.float64], mean: float) -> dict[str, float]:
     """The middle 95 % of the means, and the share, with one added to each count, that reach the mean; NaN without any."""
-    if not len(means):
+    if not len(means) or np.isnan(mean):
         return dict.fromkeys(("shuffled_low", "shuffled_high", "p_shuffled"), np.nan)
     low, high = interval(means)
     reached = float((np.sum(means >= mean) + 1) / (len(means) + 1))

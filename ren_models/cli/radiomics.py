@@ -15,7 +15,10 @@ def radiomics(
     store: Store,
     task: Task,
     permute_labels: Annotated[
-        int, typer.Option(min=0, help="Shuffle labels between patients this often, with seeds from 1, in place of a fit.")
+        int,
+        typer.Option(
+            min=0, help="Shuffle labels between patients this often, with seeds from 1, in place of a fit; fig3 shows them."
+        ),
     ] = 0,
     params: Annotated[Path | None, typer.Option(help="Settings in YAML, in place of REN's.", show_default=False)] = None,
     split_id: SplitId = None,
