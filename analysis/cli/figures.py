@@ -15,13 +15,10 @@ if TYPE_CHECKING:
     from analysis.figure import Drawing
 
 
-def _made(folder: Path) -> Path:
-    """The folder, made before anything is computed."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise typer.BadParameter(f"expected a folder that can be made, got {folder}: {error.strerror}") from error
-    if not os.access(folder, os.W_OK):
+def _writable(folder: Path) -> Path:
+    """The folder, if it can be written or made, which is said before anything is computed."""
+    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
         raise typer.BadParameter(f"expected a folder that can be written, got {folder}")
     return folder
 
@@ -29,7 +26,11 @@ def _made(folder: Path) -> Path:
 Folder = Annotated[
     Path,
     typer.Option(
-        "-o", "--output", help="Folder for the files; files of the same figure are replaced.", callback=_made, show_default=False
+        "-o",
+        "--output",
+        help="Folder for the files; files of the same figure are replaced.",
+        callback=_writable,
+        show_default=False,
     ),
 ]
 

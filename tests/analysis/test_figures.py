@@ -343,6 +343,9 @@ def test_the_commands(evaluated, tmp_path, make_store):
     for name in ("fig3", "fig4", "comparison"):
         assert ren_analysis(name, path).stdout == f"{name}.png, {name}.svg, {name}.csv, {name}.txt in {tmp_path / 'figures'}\n"
     assert "tsne_without_shape.png" in ren_analysis("tsne", path, "--no-shape").stdout
+    ren_analysis("fig3", tmp_path / "none.duckdb", "-o", tmp_path / "other", expect=2)
+    assert not (tmp_path / "other").exists()
+    assert "expected a folder that can be written" in ren_analysis("fig3", path, "-o", path, expect=2).stderr
     assert "without features of shape" in (tmp_path / "figures" / "tsne_without_shape.txt").read_text()
     assert ren_analysis("shap", path).stdout.count("\n") == 8
     assert "expected split of task ill, found none" in ren_analysis("fig3", make_store(), expect=2).stderr
