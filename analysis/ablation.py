@@ -14,8 +14,9 @@ import data_catalog
 from analysis.caption import provenance
 from analysis.comparison import over_rounds
 from analysis.figure import TWO_COLUMNS, Drawing, new_figure, number, style
-from analysis.stored_results import MANY_CLASSES, Setting, counted, many_classes, regions, results
+from analysis.stored_results import MANY_CLASSES, Setting, many_classes, regions, results
 from ren_models.ablation import ALL, CONTROL_SEEDS, families
+from ren_models.summary import span
 
 EXPERIMENT = "ablation"
 
@@ -97,7 +98,7 @@ def draw_ablation(setting: Setting) -> Drawing:
         )
     )
     caption = CAPTION.format(
-        rounds=counted(data["rounds"]),
+        rounds=span(data["rounds"]),
         shuffles=len(CONTROL_SEEDS),
         paper=MANY_CLASSES if many_classes(setting) else quoted,
         provenance=provenance(setting, EXPERIMENT),

@@ -11,6 +11,7 @@ import polars as pl
 from analysis.stored_results import Setting
 from ren_models.experts.settings import REN_SETTINGS
 from ren_models.stored_splits import is_current
+from ren_models.summary import span
 
 SOUND_ONLY = " Regions of scans that quality has a warning or an error of are left out."
 
@@ -65,8 +66,7 @@ def patients_and_scans(setting: Setting, rows: pl.DataFrame) -> str:
 
 def _cohort(setting: Setting, whom: str) -> str:
     split = setting.split
-    sizes = sorted({len(each.test) for each in split.rounds})
-    tested = f"{sizes[0]} to {sizes[-1]}" if len(sizes) > 1 else f"{sizes[0]}"
+    tested = span(len(each.test) for each in split.rounds)
     rounds = f"{len(split.rounds)} rounds of {split.folds} folds that test {tested} patients each"
     changed = "" if is_current(setting.store, split) else " Patients or labels have changed since this split was made."
     return (

@@ -25,7 +25,7 @@ from analysis.silhouette import PERMUTATIONS, Silhouette, silhouette
 from analysis.stored_results import Setting
 from ren_features.errors import SpecError, SplitError
 from ren_features.store import Matrix
-from ren_models.inputs import region_inputs
+from ren_models.inputs import region_inputs, shared_features
 from ren_models.parts import read_part
 
 SEED = 42
@@ -70,8 +70,7 @@ def without_shape(matrix: Matrix) -> Matrix:
     features = data_catalog.features()
     if all(features[name].family == "shape" for name in matrix.feature_names):
         raise SpecError("tsne without shape: expected features of another family, got those of shape alone")
-    kept = [place for place, name in enumerate(matrix.feature_names) if features[name].family != "shape"]
-    return matrix._replace(X=matrix.X[:, kept], feature_names=tuple(matrix.feature_names[place] for place in kept))
+    return matrix.select_features(name for name in matrix.feature_names if features[name].family != "shape")
 
 
 def draw_projection(
@@ -129,18 +128,15 @@ def draw_projection(
 
 def of_patients(matrix: Matrix, patients: Iterable[str]) -> Matrix:
     """The rows of some patients."""
-    rows = np.isin(matrix.patient_ids, sorted(patients))
-    return Matrix(matrix.X[rows], matrix.y[rows], matrix.scan_ids[rows], matrix.patient_ids[rows], matrix.feature_names)
+    return matrix.select_rows(np.isin(matrix.patient_ids, sorted(patients)))
 
 
 def stacked(matrices: Sequence[Matrix]) -> Matrix:
     """Rows of all regions one below the other, with the features that all of them have."""
-    names = tuple(sorted(set.intersection(*(set(matrix.feature_names) for matrix in matrices))))
-    X = np.vstack([matrix.X[:, [matrix.feature_names.index(name) for name in names]] for matrix in matrices])  # noqa: N806
-    y, scan_ids, patient_ids = (
-        np.concatenate([getattr(matrix, part) for matrix in matrices]) for part in ("y", "scan_ids", "patient_ids")
-    )
-    return Matrix(X, y, scan_ids, patient_ids, names)
+    names = shared_features(matrices)
+    parts = [matrix.select_features(names) for matrix in matrices]
+    features, y, scan_ids, patient_ids = (np.concatenate([part[place] for part in parts]) for place in range(4))
+    return Matrix(features, y, scan_ids, patient_ids, names)
 
 
 def _table(

@@ -18,13 +18,13 @@ from analysis.figure import COLOURS, TWO_COLUMNS, Drawing, new_figure, style
 from analysis.stored_results import (
     MANY_CLASSES,
     Setting,
-    counted,
     expert_experiments,
     many_classes,
     regions,
     results,
     test_rows,
 )
+from ren_models.summary import span
 
 WHOLE_SETS = {"_lobe_mean": "lobe\nmean", "_all_regions": "all\nregions"}
 """Endings of the names of experts on several regions, and what stands under them."""
@@ -155,7 +155,7 @@ def draw_regional(setting: Setting) -> Drawing:
 def _caption(setting: Setting, data: pl.DataFrame, *, many: bool) -> str:
     shuffles = shuffled_means(setting)["permutation"].n_unique()
     return CAPTION.format(
-        rounds=counted(data["rounds"]),
+        rounds=span(data["rounds"]),
         pooled=MANY_CLASSES if many else POOLED.format(resamples=f"{RESAMPLES:,}"),
         shuffled=SHUFFLED.format(shuffles=shuffles) if shuffles else "",
         paper="" if many else PAPER,

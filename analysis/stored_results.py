@@ -120,12 +120,6 @@ def many_classes(setting: Setting) -> bool:
     return bool(setting.store.sql(query, setting.key).item())
 
 
-def counted(rounds: pl.Series) -> str:
-    """How many rounds means are over: `10`, or `8 to 10` where some lack a class or rows."""
-    counts = sorted(set(rounds.to_list()))
-    return f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
-
-
 def regions(setting: Setting) -> list[str]:
     """Regions in their order."""
     return setting.store.sql("SELECT name FROM regions ORDER BY position")["name"].to_list()

@@ -21,7 +21,7 @@ from ren_features.scan_files import Files
 from ren_features.segmentation.masks import LobeMasks
 from ren_features.spec import ExtractionSpec, check_engine
 from ren_features.store.connection import Connection, connect_to_write, transaction
-from ren_features.store.writing import finish_run, forget_failure, write_cohort, write_hashes, write_outcome, write_run
+from ren_features.store.writing import forget_failure, recorded, write_cohort, write_hashes, write_outcome, write_run
 
 MEASURE_SCAN, PREVIEW_SCAN = Named("ren_features.measurement:measure_scan"), Named("ren_features.measurement:preview_scan")
 """What workers do; the libraries for images are loaded there alone."""
@@ -128,7 +128,7 @@ def build(
         run = Run.begin()
         write_run(connection, run, spec)
         summary = Summary(run.run_id)
-        with _recorded(connection, summary):
+        with _interruptible(connection, summary):
             write_cohort(connection, cohort)
             plan = _plan(connection, cohort, spec, lobes, retry_failed=retry_failed)
             summary.already_done, summary.failed, summary.left = plan.done, plan.failed_before, len(plan.todo)
@@ -151,18 +151,13 @@ def build(
 
 
 @contextmanager
-def _recorded(connection: Connection, summary: Summary) -> Iterator[None]:
+def _interruptible(connection: Connection, summary: Summary) -> Iterator[None]:
     """Write how the run ended; an interruption ends here, the summary tells of it."""
     try:
-        yield
+        with recorded(connection, summary.run_id):
+            yield
     except KeyboardInterrupt:
         summary.interrupted = True
-        finish_run(connection, summary.run_id, "interrupted")
-    except BaseException:
-        finish_run(connection, summary.run_id, "stopped")
-        raise
-    else:
-        finish_run(connection, summary.run_id, "finished")
 
 
 def _plan(connection: Connection, cohort: Cohort, spec: ExtractionSpec, lobes: LobeMasks, *, retry_failed: bool) -> Plan:

@@ -25,7 +25,7 @@ def application(name: str, about: str, *commands: Callable[..., None]) -> typer.
     for command in commands:
         app.command()(command)
 
-    def print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
+    def print_version(*, wanted: bool) -> None:
         if wanted:
             typer.echo(f"{name} {version('ren-toolkit')}")
             raise typer.Exit

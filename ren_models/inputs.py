@@ -68,12 +68,11 @@ def whole_set_inputs(store: FeatureStore, regions: Iterable[Inputs]) -> tuple[In
 
 def _mean(regions: Iterable[Inputs]) -> Matrix:
     every = tuple(regions)
-    names = tuple(sorted(set.intersection(*(set(each.matrix.feature_names) for each in every))))
+    names = shared_features(each.matrix for each in every)
     scans = _scans(every)
     sums, counts = np.zeros((len(scans), len(names))), np.zeros((len(scans), len(names)))
     for each in every:
-        columns = [each.matrix.feature_names.index(name) for name in names]
-        rows, values = np.searchsorted(scans, each.matrix.scan_ids), each.matrix.X[:, columns]
+        rows, values = np.searchsorted(scans, each.matrix.scan_ids), each.matrix.select_features(names).X
         sums[rows] += np.nan_to_num(values)
         counts[rows] += ~np.isnan(values)
     with np.errstate(invalid="ignore"):
@@ -105,6 +104,9 @@ def _of_scans(every: tuple[Inputs, ...], values: np.ndarray, names: tuple[str, .
 
 def of_features(inputs: Inputs, method: str, chosen: Iterable[str]) -> Inputs:
     """The same rows with some of the features."""
-    names = tuple(chosen)
-    columns = [inputs.matrix.feature_names.index(name) for name in names]
-    return Inputs(method, inputs.region, inputs.matrix._replace(X=inputs.matrix.X[:, columns], feature_names=names))
+    return Inputs(method, inputs.region, inputs.matrix.select_features(chosen))
+
+
+def shared_features(matrices: Iterable[Matrix]) -> tuple[str, ...]:
+    """Names of the features that all of them have."""
+    return tuple(sorted(set.intersection(*(set(matrix.feature_names) for matrix in matrices))))

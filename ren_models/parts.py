@@ -77,7 +77,8 @@ def read_part(matrix: Matrix, each: Round, name: str) -> Part:
     rows = np.isin(matrix.patient_ids, sorted(each.patients(name)))
     if not rows.any():
         raise SplitError(f"round {each.index}: expected rows in {name}, got none")
-    return Part(name, each.index, matrix.X[rows], matrix.y[rows], matrix.scan_ids[rows], matrix.patient_ids[rows])
+    own = matrix.select_rows(rows)
+    return Part(name, each.index, own.X, own.y, own.scan_ids, own.patient_ids)
 
 
 def lack(matrix: Matrix, each: Round) -> str | None:

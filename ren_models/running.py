@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from ren_features import FeatureStore
-from ren_features.errors import RenError
 from ren_features.provenance import Run
 from ren_features.store.connection import transaction
 from ren_features.store.rows import delete, insert_frame
-from ren_features.store.writing import begin_run, finish_run
+from ren_features.store.writing import begin_run, recorded
 from ren_models.cross_validation import Fit, cross_validate
 from ren_models.experiment import Experiment
 from ren_models.model_files import model_folder, remove_unnamed
@@ -28,20 +27,15 @@ def run_experiment(
     run = Run.begin()
     with transaction(store.connection):
         begin_run(store.connection, run, experiment.spec_id)
-    status = "interrupted"
     try:
-        rows = ResultRows(store.path, experiment, run.run_id)
-        for evaluation in cross_validate(fits, experiment.settings, jobs=jobs):
-            rows.add(evaluation)
-            if listener:
-                listener(evaluation.fit.inputs.name, 1)
-        _replace(store, experiment, rows)
-        status = "finished"
-    except RenError:
-        status = "stopped"
-        raise
+        with recorded(store.connection, run.run_id):
+            rows = ResultRows(store.path, experiment, run.run_id)
+            for evaluation in cross_validate(fits, experiment.settings, jobs=jobs):
+                rows.add(evaluation)
+                if listener:
+                    listener(evaluation.fit.inputs.name, 1)
+            _replace(store, experiment, rows)
     finally:
-        finish_run(store.connection, run.run_id, status)
         remove_unnamed(store)
 
 

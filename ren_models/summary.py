@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ren_features import FeatureStore
 from ren_models.experiment import Experiment
 
@@ -21,12 +23,16 @@ DOUBTED = """
 """
 
 
+def span(counts: Iterable[int]) -> str:
+    """Counts as text: `10` where all are equal, else `8 to 10`."""
+    different = sorted(set(counts))
+    return f"{different[0]}" if len(different) == 1 else f"{different[0]} to {different[-1]}"
+
+
 def summary(store: FeatureStore, experiment: Experiment) -> str:
     """Mean AUC of the test parts by method and region."""
     split = experiment.split
-    tested = sorted({len(each.test) for each in split.rounds})
-    patients_tested = f"{tested[0]} to {tested[-1]}" if len(tested) > 1 else f"{tested[0]}"
-    rounds = f"{len(split.rounds)} rounds test {patients_tested} patients each"
+    rounds = f"{len(split.rounds)} rounds test {span(len(each.test) for each in split.rounds)} patients each"
     repeats = "shuffles" if experiment.kind == "control" else "rounds"
     lines = [
         f"experiment {experiment.name}, task {split.task}, split {split.split_id}: {rounds}",

@@ -54,7 +54,8 @@ def fig4(
     task: Task,
     output: Folder,
     split_id: SplitId = None,
-    sound_only: SoundOnly = False,  # noqa: FBT002 - a flag
+    *,
+    sound_only: SoundOnly = False,
     jobs: Jobs = None,
 ) -> None:
     """Draw what families of features tell; fits that the store lacks are made and stored first.
@@ -75,10 +76,11 @@ def tsne(
     store: Store,
     task: Task,
     output: Folder,
-    shape: Annotated[bool, typer.Option(help="Whether features of shape take part.")] = True,  # noqa: FBT002 - a flag
+    *,
+    shape: Annotated[bool, typer.Option(help="Whether features of shape take part.")] = True,
     round_index: Annotated[int, typer.Option("--round", help="Round whose training patients standardise the features.")] = 0,
     split_id: SplitId = None,
-    sound_only: SoundOnly = False,  # noqa: FBT002
+    sound_only: SoundOnly = False,
 ) -> None:
     """Draw scans in the plane by t-SNE, with a number that says whether classes are apart.
 

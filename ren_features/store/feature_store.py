@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -36,6 +36,15 @@ class Matrix(NamedTuple):
     scan_ids: NDArray[np.str_]
     patient_ids: NDArray[np.str_]
     feature_names: tuple[str, ...]
+
+    def select_rows(self, rows: NDArray[np.bool_]) -> Matrix:
+        """Some of the rows; `rows` is True where one is kept, shape (scan,)."""
+        return Matrix(self.X[rows], self.y[rows], self.scan_ids[rows], self.patient_ids[rows], self.feature_names)
+
+    def select_features(self, names: Iterable[str]) -> Matrix:
+        """The same rows with some of the features, in the order of `names`."""
+        chosen = tuple(names)
+        return self._replace(X=self.X[:, [self.feature_names.index(name) for name in chosen]], feature_names=chosen)
 
 
 def _is_whole(kind: pl.DataType) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 
 import data_catalog
@@ -50,6 +51,20 @@ def finish_run(connection: Connection, run_id: str, status: str) -> None:
     """End a run as `finished`, `interrupted` or `stopped`."""
     with transaction(connection):
         connection.execute("UPDATE runs SET status = ?, finished_at = ? WHERE run_id = ?", [status, now(), run_id])
+
+
+@contextmanager
+def recorded(connection: Connection, run_id: str) -> Iterator[None]:
+    """Write how a run ended: `finished`, `interrupted` by Ctrl-C, or `stopped` by any other error; errors go on to the caller."""
+    status = "stopped"
+    try:
+        yield
+        status = "finished"
+    except KeyboardInterrupt:
+        status = "interrupted"
+        raise
+    finally:
+        finish_run(connection, run_id, status)
 
 
 def write_cohort(connection: Connection, cohort: Cohort) -> None:

@@ -22,7 +22,8 @@ def radiomics(
     ] = 0,
     params: Annotated[Path | None, typer.Option(help="Settings in YAML, in place of REN's.", show_default=False)] = None,
     split_id: SplitId = None,
-    sound_only: SoundOnly = False,  # noqa: FBT002 - a flag
+    *,
+    sound_only: SoundOnly = False,
     jobs: Jobs = None,
 ) -> None:
     """Fit an XGBoost expert for each region and round, and store predictions, models and results, in place of earlier ones.
