@@ -114,7 +114,9 @@ class RadiomicsExpert:
         try:
             model.load_model(path)
         except (XGBoostError, UnicodeDecodeError) as error:  # a binary file also breaks XGBoost's own message
-            raise StoreError(f"{path}: expected the file of a model, could not read it: {str(error).splitlines()[0]}") from error
+            raise StoreError(
+                f"{path}: expected the file of a model, could not read it; remove it, and `ren-models radiomics` fits anew"
+            ) from error
         known, settings = (json.loads(model.get_booster().attr(name) or "null") for name in ("expert", "settings"))
         if not known or not settings:
             raise StoreError(f"{path}: expected the file of an expert, got a model of XGBoost without what `save` adds")
