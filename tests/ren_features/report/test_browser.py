@@ -69,6 +69,17 @@ def is_open(page):
     return page.execute_script("return viewer.open")
 
 
+def open_scan(page, scan_id):
+    """Follow the link to a scan; the browser tells the page of the new address only afterwards."""
+    page.find_element(By.LINK_TEXT, scan_id).click()
+    wait(lambda: is_open(page))
+
+
+def open_address(page, scan_id):
+    page.get(f"{page.current_url}#scan={scan_id}")
+    wait(lambda: is_open(page))
+
+
 def title(page):
     return one(page, "#viewer-title").text
 
@@ -85,9 +96,14 @@ def button(page, heading):
     return page.find_element(By.XPATH, f"//th/button[.='{heading}']")
 
 
+def wait_for_picture(page):
+    # A picture without a source is complete too, and has no width.
+    wait(lambda: page.execute_script("return picture.complete && picture.naturalWidth"))
+
+
 def pixels_shown(page):
     """The opened scan's picture as the browser decoded it, shape (row, column, 3)."""
-    wait(lambda: page.execute_script("return picture.complete && picture.naturalWidth"))
+    wait_for_picture(page)
     encoded = page.execute_script("""
         const canvas = document.createElement("canvas");
         canvas.width = picture.naturalWidth;
@@ -109,7 +125,7 @@ def test_flagged_scans_are_found_and_each_shows_its_own_picture(page, cohort):
     choose(page, "flagged")
     assert sorted(shown(page)) == flagged
     assert one(page, "#count").text == f"{len(flagged)} of 201 scans"
-    page.find_element(By.LINK_TEXT, shown(page)[0]).click()
+    open_scan(page, shown(page)[0])
     pictures = [pixels_of(path) for path in cohort.pictures.values()]
     for scan_id in shown(page)[:8]:
         assert title(page) == scan_id
@@ -133,7 +149,7 @@ def test_thumbnails_are_read_when_they_come_into_view(page, cohort):
 
 
 def test_values_are_those_of_the_scan_and_region(page, cohort):
-    page.get(page.current_url + "#scan=c042")
+    open_address(page, "c042")
     one(page, "[name=region][value=RLL] + span").click()
     one(page, "#feature").send_keys("firstorder_mean")
     rows = page.find_elements(By.CSS_SELECTOR, "#values tbody td:nth-child(2)")
@@ -149,14 +165,14 @@ def test_values_are_those_of_the_scan_and_region(page, cohort):
 
 
 def test_all_107_values_are_there_with_their_distribution(page):
-    page.get(page.current_url + "#scan=c001")
+    open_address(page, "c001")
     assert one(page, "#values-note").text == "107 values of LUL, among 200 scans"
     assert len(page.find_elements(By.CSS_SELECTOR, "#values svg .here")) == 107
     assert len(page.find_elements(By.CSS_SELECTOR, "#values tbody th")) == 7
 
 
 def test_an_absent_region_has_no_values(page):
-    page.get(page.current_url + "#scan=c005")
+    open_address(page, "c005")
     one(page, "[name=region][value=RML] + span").click()
     assert one(page, "#values-note").text == "no values of RML"
 
@@ -240,8 +256,7 @@ def test_a_link_opens_its_scan_and_back_closes_it(page, address):
     assert title(page) == "c017"
     press(page, Keys.ESCAPE)
     page.execute_script("scrollTo(0, 0)")  # not beneath the bar that stays on top
-    page.find_element(By.LINK_TEXT, "c003").click()
-    wait(lambda: is_open(page))
+    open_scan(page, "c003")
     page.back()
     wait(lambda: not is_open(page))
 
@@ -319,14 +334,12 @@ def test_a_narrow_window_scrolls_only_its_tables(page):
 def test_the_large_picture_is_shown_whole(page, size):
     page.set_window_size(*size)
     try:
-        page.find_element(By.LINK_TEXT, shown(page)[0]).click()
-        wait(lambda: page.execute_script("return document.querySelector('.film img').complete"))
-        film, picture = (
-            page.execute_script(
-                f"const box = document.querySelector('{part}').getBoundingClientRect(); return [box.top, box.bottom]"
-            )
-            for part in (".film", ".film img")
-        )
+        open_scan(page, shown(page)[0])
+        wait_for_picture(page)
+        film, picture = page.execute_script("""
+            return [".film", ".film img"].map((part) => document.querySelector(part).getBoundingClientRect())
+                .map((box) => [box.top, box.bottom]);
+        """)
         assert film[0] <= picture[0] < picture[1] <= film[1]
     finally:
         page.set_window_size(1440, 900)
@@ -335,7 +348,7 @@ def test_the_large_picture_is_shown_whole(page, size):
 def test_leafing_goes_on_from_the_last_scan(page):
     choose(page, "flagged")
     names = shown(page)
-    page.find_element(By.LINK_TEXT, names[-2]).click()
+    open_scan(page, names[-2])
     button = page.find_element(By.ID, "next")
     button.click()
     assert title(page) == names[-1]
