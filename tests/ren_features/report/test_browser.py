@@ -80,6 +80,12 @@ def open_address(page, scan_id):
     wait(lambda: is_open(page))
 
 
+def close_scan(page, scan_id):
+    """Press Escape; the link to the scan then has the focus."""
+    press(page, Keys.ESCAPE)
+    wait(lambda: not is_open(page) and page.switch_to.active_element.text == scan_id)
+
+
 def title(page):
     return one(page, "#viewer-title").text
 
@@ -227,9 +233,7 @@ def test_the_page_is_used_without_a_mouse(page):
     assert page.execute_script("return location.hash") == f"#scan={second}"
     press(page, Keys.ARROW_LEFT, Keys.ARROW_LEFT)
     assert (title(page), one(page, "#viewer-place").text) == (first, "1 of 201")
-    press(page, Keys.ESCAPE)
-    wait(lambda: not is_open(page))
-    assert page.switch_to.active_element.text == first
+    close_scan(page, first)
     press(page, Keys.SPACE)
     wait(lambda: is_open(page))
 
@@ -254,7 +258,7 @@ def test_a_link_opens_its_scan_and_back_closes_it(page, address):
     page.get(f"{address}#scan=c017")
     wait(lambda: is_open(page))
     assert title(page) == "c017"
-    press(page, Keys.ESCAPE)
+    close_scan(page, "c017")
     page.execute_script("scrollTo(0, 0)")  # not beneath the bar that stays on top
     open_scan(page, "c003")
     page.back()
