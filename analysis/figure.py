@@ -59,11 +59,15 @@ class Drawing:
         Every number in it.
     caption : str
         What it shows, and how to read it.
+    numbers : polars.DataFrame, optional
+        Rows for the table `results`, with the columns of `analysis.kept_results`, where the figure computes what no experiment
+        has stored.
     """
 
     figure: Figure
     data: pl.DataFrame
     caption: str
+    numbers: pl.DataFrame | None = None
 
     def save(self, folder: Path, name: str) -> list[Path]:
         """Write `<name>.png`, `.svg`, `.csv` and `.txt`; returns their paths.

@@ -123,7 +123,8 @@ def draw_projection(
         permutations=permutations,
         provenance=provenance_of_features(setting, data, sound_only=sound_only),
     )
-    return Drawing(figure, data, caption)
+    kept_as = "tsne" if shape else "tsne_without_shape"
+    return Drawing(figure, data, caption, _numbers(kept_as, tests, round_index, setting.store.latest_spec))
 
 
 def of_patients(matrix: Matrix, patients: Iterable[str]) -> Matrix:
@@ -160,6 +161,16 @@ def _table(
             "p": [tests[name].p for name, matrix in matrices.items() for _ in matrix.y],
         }
     )
+
+
+def _numbers(experiment: str, tests: dict[str, Silhouette], round_index: int, spec_id: str) -> pl.DataFrame:
+    """Rows for `results`."""
+    rows = [
+        {"method": "radiomics", "region": region, "metric": metric, "value": value}
+        for region, test in tests.items()
+        for metric, value in (("silhouette", test.value), ("silhouette_p", test.p))
+    ]
+    return pl.DataFrame(rows).with_columns(round=round_index, spec_id=pl.lit(spec_id), experiment=pl.lit(experiment))
 
 
 def _draw_classes(axes: Axes, points: NDArray[np.float64], y: NDArray[np.int64], classes: Sequence[int], title: str) -> None:

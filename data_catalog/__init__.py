@@ -161,11 +161,21 @@ def truth_columns() -> dict[str, str]:
 
 def metrics() -> dict[str, str]:
     """What each metric of the table `results` is, by its name there."""
-    return {
-        f"{name}_{part}{ending}": f"{_one_line(entry['meaning'])}; of the {rows} of {part}"
-        for name, entry in read_yaml("metrics.yaml").items()
-        for part in entry["parts"]
+    known = {name: (_one_line(entry["meaning"]), entry.get("parts")) for name, entry in read_yaml("metrics.yaml").items()}
+    of_parts = {
+        f"{name}_{part}{ending}": f"{meaning}; of the {rows} of {part}"
+        for name, (meaning, parts) in known.items()
+        for part in parts or ()
         for ending, rows in (("", "scans"), ("_patient", "patients"))
+    }
+    return of_parts | {name: meaning for name, (meaning, parts) in known.items() if parts is None}
+
+
+def experiments() -> dict[str, str]:
+    """What each experiment of the table `results` is, and what its methods are, by its name there."""
+    return {
+        name: f"{_one_line(entry['meaning'])}\n  method: {entry['method']}"
+        for name, entry in read_yaml("experiments.yaml").items()
     }
 
 

@@ -37,6 +37,7 @@ def describe(name: str, store: str | Path | None = None) -> str:
         *regions.items(),
         *_schemes(),
         *_rules(),
+        *_experiments(),
         *_metrics(),
         *_patterns(),
         *_truth(),
@@ -50,8 +51,8 @@ def describe(name: str, store: str | Path | None = None) -> str:
         get_close_matches(name, names, n=5, cutoff=0.5) or [other for other in sorted(names) if name.lower() in other.lower()][:5]
     )
     raise StoreError(
-        f"{name}: expected a table, column, feature, region, label scheme, quality rule, metric, pattern or data set; "
-        + (f"close: {', '.join(close)}" if close else "`ren-features describe radiomics` lists columns")
+        f"{name}: expected a table, column, feature, region, label scheme, quality rule, experiment, metric, pattern or data "
+        "set; " + (f"close: {', '.join(close)}" if close else "`ren-features describe radiomics` lists columns")
     )
 
 
@@ -111,6 +112,11 @@ def _rules() -> Iterator[tuple[str, str]]:
         limits = [f"  {'expected' if region == WHOLE_SCAN else region}: {rule.expected(region)}" for region in rule.limits]
         lines = [f"quality rule {rule.name} ({rule.severity}): {rule.meaning}", *limits, f"  source: {rule.source}"]
         yield rule.name, "\n".join(lines)
+
+
+def _experiments() -> Iterator[tuple[str, str]]:
+    for name, meaning in data_catalog.experiments().items():
+        yield name, f"experiment {name} of table results: {meaning}"
 
 
 def _metrics() -> Iterator[tuple[str, str]]:

@@ -13,6 +13,11 @@ from ren_models.metrics import METRICS_VERSION
 from ren_models.splits import Split
 
 
+def attribution_of(experiment: str) -> str:
+    """Name of the results that explain the models of an experiment."""
+    return f"{experiment}_shap"
+
+
 class Experiment(NamedTuple):
     """What its results are kept under, and what decides them.
 
@@ -46,6 +51,11 @@ class Experiment(NamedTuple):
     def key(self) -> dict[str, Any]:
         """Columns that its results share."""
         return {"experiment": self.name, "task": self.split.task, "split_id": self.split.split_id}
+
+    @property
+    def attribution(self) -> str:
+        """Name of the experiment that explains its models."""
+        return attribution_of(self.name)
 
     def model_id(self, fit: Fit) -> str:
         """First 16 hexadecimal digits of the SHA-256 of everything that decides what the model is and what it is measured by."""

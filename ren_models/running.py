@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from ren_features import FeatureStore
-from ren_features.provenance import Run
 from ren_features.store.connection import transaction
 from ren_features.store.rows import delete, insert_frame
-from ren_features.store.writing import begin_run, recorded
+from ren_features.store.writing import computing
 from ren_models.cross_validation import Fit, cross_validate
 from ren_models.experiment import Experiment
 from ren_models.model_files import model_folder, remove_unnamed
@@ -24,12 +23,9 @@ def run_experiment(
 
     All of them are stored, or none. The same fits give the same rows, but for the run that they name.
     """
-    run = Run.begin()
-    with transaction(store.connection):
-        begin_run(store.connection, run, experiment.spec_id)
     try:
-        with recorded(store.connection, run.run_id):
-            rows = ResultRows(store.path, experiment, run.run_id)
+        with computing(store.connection, experiment.spec_id) as run_id:
+            rows = ResultRows(store.path, experiment, run_id)
             for evaluation in cross_validate(fits, experiment.settings, jobs=jobs):
                 rows.add(evaluation)
                 if listener:
@@ -61,5 +57,7 @@ def _replace(store: FeatureStore, experiment: Experiment, rows: ResultRows) -> N
     with transaction(store.connection):
         store.connection.execute(f"DELETE FROM predictions WHERE model_id IN ({which})", list(experiment.key.values()))
         delete(store.connection, experiment.key, "models", "results")
+        # Its numbers explain the models that go.
+        delete(store.connection, experiment.key | {"experiment": experiment.attribution}, "results")
         for table, frame in rows.frames():
             insert_frame(store.connection, table, frame)

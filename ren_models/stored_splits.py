@@ -8,10 +8,9 @@ import polars as pl
 
 from ren_features import FeatureStore
 from ren_features.errors import SplitError
-from ren_features.provenance import Run
 from ren_features.store.connection import transaction
 from ren_features.store.rows import insert, insert_frame, now
-from ren_features.store.writing import begin_run, finish_run
+from ren_features.store.writing import computing
 from ren_models.splits import PARTS, Round, Split, digest, make_split
 
 
@@ -53,14 +52,11 @@ def store_split(store: FeatureStore, task: str, *, protocol: str = "full", folds
     known = store.sql("SELECT count(*) FROM splits WHERE split_id = ?", [split.split_id]).item() > 0
     if known:
         return Stored(read_split(store, task, split.split_id), known, without)
-    run = Run.begin()
-    with transaction(store.connection):
-        begin_run(store.connection, run, store.latest_spec)
+    with computing(store.connection, store.latest_spec) as run_id, transaction(store.connection):
         facts = {"split_id": split.split_id, "task": task, "protocol": protocol, "folds": folds, "seed": seed}
-        counts = {"patients": len(labels), "without_label": without, "run_id": run.run_id, "made_at": now()}
+        counts = {"patients": len(labels), "without_label": without, "run_id": run_id, "made_at": now()}
         insert(store.connection, "splits", [facts | counts])
         insert_frame(store.connection, "rounds", _rows(split))
-    finish_run(store.connection, run.run_id, "finished")
     return Stored(split, known, without)
 
 

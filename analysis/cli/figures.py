@@ -13,6 +13,7 @@ from ren_models.cli.options import SoundOnly, SplitId, Task
 
 if TYPE_CHECKING:
     from analysis.figure import Drawing
+    from analysis.stored_results import Setting
 
 
 def _writable(folder: Path) -> Path:
@@ -91,10 +92,10 @@ def tsne(
     from ren_features import FeatureStore
 
     with FeatureStore(store) as opened:
-        drawing = draw_projection(
-            read_setting(opened, task, split_id), shape=shape, round_index=round_index, sound_only=sound_only
-        )
+        setting = read_setting(opened, task, split_id)
+        drawing = draw_projection(setting, shape=shape, round_index=round_index, sound_only=sound_only)
     _save(drawing, output, "tsne" if shape else "tsne_without_shape")
+    _keep(store, setting, drawing)
 
 
 def shap(store: Store, task: Task, output: Folder, split_id: SplitId = None) -> None:
@@ -107,8 +108,11 @@ def shap(store: Store, task: Task, output: Folder, split_id: SplitId = None) -> 
     from ren_features import FeatureStore
 
     with FeatureStore(store) as opened:
-        for name, drawing in draw_attribution(read_setting(opened, task, split_id)):
-            _save(drawing, output, name)
+        setting = read_setting(opened, task, split_id)
+        drawings = dict(draw_attribution(setting))
+    for name, drawing in drawings.items():
+        _save(drawing, output, name)
+        _keep(store, setting, drawing)
 
 
 def comparison(
@@ -152,3 +156,10 @@ def _fit_ablation(store: Path, task: str, split_id: str | None, *, sound_only: b
 def _save(drawing: Drawing, folder: Path, name: str) -> None:
     paths = drawing.save(folder, name)
     typer.echo(f"{', '.join(path.name for path in paths)} in {folder}")
+
+
+def _keep(store: Path, setting: Setting, drawing: Drawing) -> None:
+    from analysis.kept_results import keep
+
+    if drawing.numbers is not None:
+        keep(store, setting.split, drawing.numbers)

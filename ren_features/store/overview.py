@@ -32,8 +32,8 @@ OVERVIEW = {
         SELECT split_id, task, protocol, folds, seed, patients, without_label, made_at FROM splits ORDER BY made_at, split_id
     """,
     "Experiments": """
-        SELECT experiment, task, split_id, spec_id, count(DISTINCT (method, region)) AS methods, count(DISTINCT round) AS rounds,
-               max(permutation) AS permutations
+        SELECT experiment, task, split_id, spec_id, count(DISTINCT method) AS methods, count(DISTINCT region) AS regions,
+               count(DISTINCT round) AS rounds, max(permutation) AS permutations
         FROM results GROUP BY ALL ORDER BY ALL
     """,
     "Latest runs": """

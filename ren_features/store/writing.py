@@ -38,11 +38,10 @@ def write_run(connection: Connection, run: Run, spec: ExtractionSpec) -> None:
         row = {"spec_id": spec.spec_id, "engine": settings["engine"], "engine_version": settings["engine_version"]}
         insert(connection, "specs", [{**row, "settings": json.dumps(settings)}], or_what="IGNORE")
         _write_regions(connection, spec.regions)
-        begin_run(connection, run, spec.spec_id)
+        _begin_run(connection, run, spec.spec_id)
 
 
-def begin_run(connection: Connection, run: Run, spec_id: str) -> None:
-    """Note a run that computes from or for the rows of a spec, within the caller's transaction."""
+def _begin_run(connection: Connection, run: Run, spec_id: str) -> None:
     connection.execute("UPDATE runs SET status = 'killed' WHERE status = 'running'")
     insert(connection, "runs", [{**asdict(run), "packages": json.dumps(run.packages), "spec_id": spec_id, "status": "running"}])
 
@@ -65,6 +64,16 @@ def recorded(connection: Connection, run_id: str) -> Iterator[None]:
         raise
     finally:
         finish_run(connection, run_id, status)
+
+
+@contextmanager
+def computing(connection: Connection, spec_id: str) -> Iterator[str]:
+    """A run that computes from the rows of a spec, with how it ended; gives its run_id."""
+    run = Run.begin()
+    with transaction(connection):
+        _begin_run(connection, run, spec_id)
+    with recorded(connection, run.run_id):
+        yield run.run_id
 
 
 def write_cohort(connection: Connection, cohort: Cohort) -> None:

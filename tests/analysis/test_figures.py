@@ -348,6 +348,9 @@ def test_the_commands(evaluated, tmp_path, make_store):
     assert "expected a folder that can be written" in ren_analysis("fig3", path, "-o", path, expect=2).stderr
     assert "without features of shape" in (tmp_path / "figures" / "tsne_without_shape.txt").read_text()
     assert ren_analysis("shap", path).stdout.count("\n") == 8
+    with FeatureStore(path) as store:
+        kept = store.sql("SELECT DISTINCT experiment FROM results WHERE metric IN ('silhouette', 'mean_abs_shap') ORDER BY 1")
+        assert kept["experiment"].to_list() == ["radiomics_shap", "tsne_without_shape"]
     assert "expected split of task ill, found none" in ren_analysis("fig3", make_store(), expect=2).stderr
     empty = make_store(name="split.duckdb", patients=20)
     subprocess.run([command.with_name("ren-models"), "split", "--store", empty, "--task", "ill"], check=True, capture_output=True)

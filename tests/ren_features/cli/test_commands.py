@@ -246,6 +246,8 @@ def test_status_shows_cohort_specs_failures_and_runs(ren, store):
         ("ltrc", "(source: not verified)"),
         ("ground_glass", "vessels and walls of bronchi stay visible"),
         ("severity", "share of both lungs"),
+        ("ablation", "method: features they have"),
+        ("silhouette", "0 where they are mixed"),
     ],
 )
 def test_describe_says_what_a_name_means(ren, name, text):
