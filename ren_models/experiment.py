@@ -52,11 +52,6 @@ class Experiment(NamedTuple):
         """Columns that its results share."""
         return {"experiment": self.name, "task": self.split.task, "split_id": self.split.split_id}
 
-    @property
-    def attribution(self) -> str:
-        """Name of the experiment that explains its models."""
-        return attribution_of(self.name)
-
     def model_id(self, fit: Fit) -> str:
         """First 16 hexadecimal digits of the SHA-256 of everything that decides what the model is and what it is measured by."""
         what = [fit.inputs.method, fit.inputs.region, fit.inputs.digest, fit.classes, fit.round.index, fit.permutation]

@@ -9,7 +9,7 @@ from ren_features.store.connection import transaction
 from ren_features.store.rows import delete, insert_frame
 from ren_features.store.writing import computing
 from ren_models.cross_validation import Fit, cross_validate
-from ren_models.experiment import Experiment
+from ren_models.experiment import Experiment, attribution_of
 from ren_models.model_files import model_folder, remove_unnamed
 from ren_models.result_rows import ResultRows
 
@@ -58,6 +58,6 @@ def _replace(store: FeatureStore, experiment: Experiment, rows: ResultRows) -> N
         store.connection.execute(f"DELETE FROM predictions WHERE model_id IN ({which})", list(experiment.key.values()))
         delete(store.connection, experiment.key, "models", "results")
         # Its numbers explain the models that go.
-        delete(store.connection, experiment.key | {"experiment": experiment.attribution}, "results")
+        delete(store.connection, experiment.key | {"experiment": attribution_of(experiment.name)}, "results")
         for table, frame in rows.frames():
             insert_frame(store.connection, table, frame)
