@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 from statsmodels.stats.multitest import multipletests
 
 from analysis.ablation import draw_ablation, number
-from analysis.attribution import attribute, draw_attribution
+from analysis.attribution import draw_attribution
 from analysis.bootstrap import interval, patient_counts, weighted_auc
 from analysis.comparison import cluster_bootstrap, corrected_t, delong, over_rounds
 from analysis.figure import style
@@ -24,6 +24,7 @@ from analysis.projection import draw_projection
 from analysis.regional import draw_regional, paper_ranges
 from analysis.stored_results import read_setting
 from analysis.tables import draw_comparison, name_of
+from analysis.tree_shap import attribute
 from ren_features import FeatureStore
 from ren_features.errors import SpecError, StoreError
 from ren_features.regions import REN_REGIONS
