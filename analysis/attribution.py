@@ -50,30 +50,27 @@ def draw_attribution(setting: Setting) -> Iterator[tuple[str, Drawing]]:
     if not every:
         raise StoreError(f"store {setting.store.path}: expected radiomics experts, found none; `ren-models radiomics` fits them")
     yield "shap", _draw_overview(every, CAPTION.format(provenance=provenance(setting, EXPERIMENT)))
-    for name, found in ((name, found) for name, found in every.items() if found.importance.any()):
-        yield (
-            f"shap_{name}",
-            _draw_summary(
-                found,
-                SUMMARY_CAPTION.format(region=name, top=SUMMARY_TOP, provenance=provenance(setting, EXPERIMENT, region=name)),
-            ),
-        )
+    for name, found in every.items():
+        if found.importance.any():
+            of_region = provenance(setting, EXPERIMENT, region=name)
+            caption = SUMMARY_CAPTION.format(region=name, top=SUMMARY_TOP, provenance=of_region)
+            yield f"shap_{name}", _draw_summary(found, caption)
 
 
 def _draw_overview(every: dict[str, Attribution], caption: str) -> Drawing:
+    tables = {name: _table(name, found) for name, found in every.items()}
     with style():
         figure = new_figure(TWO_COLUMNS, 1.45 * ((len(every) + 1) // 2) + 0.4)
         panels = figure.subplots((len(every) + 1) // 2, 2).ravel()
-        for axes, (name, found) in zip(panels, every.items(), strict=False):
-            what = f"stability {number(found.stability)}" if found.importance.any() else "no feature moves it"
-            _draw_top(axes, found, f"{name} ({what})")
+        for axes, (name, table) in zip(panels, tables.items(), strict=False):
+            _draw_top(axes, table, name)
         for axes in panels[len(every) :]:
             axes.set_visible(False)
         for colour, text in ((COLOURS[1], "high values speak for class 1"), (COLOURS[0], "high values speak against it")):
             panels[0].barh([0], [0], color=colour, label=text)
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    data, numbers = (pl.concat(of(name, found) for name, found in every.items()) for of in (_table, _numbers))
-    return Drawing(figure, data, caption, numbers)
+    numbers = pl.concat(_numbers(name, found) for name, found in every.items())
+    return Drawing(figure, pl.concat(tables.values()), caption, numbers)
 
 
 def _table(region: str, found: Attribution) -> pl.DataFrame:
@@ -82,48 +79,44 @@ def _table(region: str, found: Attribution) -> pl.DataFrame:
             "feature": found.names,
             "title": [_title(name) for name in found.names],
             "mean_abs_shap": found.importance,
-            "sign": _sign(found),
+            # 1 where high values speak for class 1, -1 where they speak against it, 0 where neither.
+            "sign": np.sign(np.nan_to_num(found.direction)).astype(np.int64),
         }
     )
     known = frame.with_columns(region=pl.lit(region), stability=pl.lit(found.stability))
     return known.sort("mean_abs_shap", "feature", descending=[True, False]).with_row_index("rank", offset=1)
 
 
-def _sign(found: Attribution) -> NDArray[np.int64]:
-    """1 where high values speak for class 1, -1 where they speak against it, 0 where neither."""
-    return np.sign(np.nan_to_num(found.direction)).astype(np.int64)
-
-
 def _numbers(region: str, found: Attribution) -> pl.DataFrame:
     """Rows for `results`: for each round and feature how much it moves the expert, and where to."""
-    return pl.concat(
-        pl.DataFrame({"method": found.names, "round": int(index), "metric": metric, "value": values}).with_columns(
-            pl.col("value").fill_nan(None), region=pl.lit(region), spec_id=pl.lit(found.spec_id), experiment=pl.lit(KEPT_AS)
-        )
-        for index in np.unique(found.rounds)
-        for of_round in [found.of_round(index)]
-        for metric, values in (("mean_abs_shap", of_round.importance), ("shap_direction", of_round.direction))
+    rounds = {int(index): found.of_round(index) for index in np.unique(found.rounds)}
+    rows = pl.concat(
+        pl.DataFrame({"method": found.names, "mean_abs_shap": own.importance, "shap_direction": own.direction, "round": index})
+        for index, own in rounds.items()
     )
+    known = rows.unpivot(index=["method", "round"], variable_name="metric").with_columns(pl.col("value").fill_nan(None))
+    return known.with_columns(region=pl.lit(region), spec_id=pl.lit(found.spec_id), experiment=pl.lit(KEPT_AS))
 
 
-def _top(found: Attribution, count: int) -> NDArray[np.int64]:
-    """Places of the features that move the expert most; those that never do are left out."""
-    order = np.argsort(-found.importance, kind="stable")[:count]
-    return order[found.importance[order] > 0]
-
-
-def _draw_top(axes: Axes, found: Attribution, title: str) -> None:
-    top = _top(found, TOP)[::-1]
+def _draw_top(axes: Axes, table: pl.DataFrame, region: str) -> None:
+    """Bars of the first rows of a table; features that never move the expert have none."""
+    top = table.filter(pl.col("mean_abs_shap") > 0).head(TOP).reverse()
     by_sign = {1: COLOURS[1], 0: "0.6", -1: COLOURS[0]}
-    colours = [by_sign[sign] for sign in _sign(found)[top]]
-    axes.barh(range(len(top)), found.importance[top], color=colours)
-    axes.set_yticks(range(len(top)), [_title(found.names[place]) for place in top], fontsize=5.5)
-    axes.set_title(title)
+    axes.barh(range(len(top)), top["mean_abs_shap"], color=[by_sign[sign] for sign in top["sign"]])
+    axes.set_yticks(range(len(top)), top["title"].to_list(), fontsize=5.5)
+    what = f"stability {number(table['stability'][0])}" if len(top) else "no feature moves it"
+    axes.set_title(f"{region} ({what})")
     axes.set_xlabel("mean |SHAP| (log odds)")
 
 
+def _top(found: Attribution) -> NDArray[np.int64]:
+    """Places of the features that move the expert most, the most last; those that never do are left out."""
+    order = np.argsort(-found.importance, kind="stable")[:SUMMARY_TOP]
+    return order[found.importance[order] > 0][::-1]
+
+
 def _draw_summary(found: Attribution, caption: str) -> Drawing:
-    top = _top(found, SUMMARY_TOP)[::-1]
+    top = _top(found)
     rng = np.random.default_rng(0)
     with style():
         figure = new_figure(TWO_COLUMNS * 0.7, 0.24 * len(top) + 0.8)

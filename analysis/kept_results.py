@@ -8,7 +8,7 @@ import polars as pl
 
 from ren_features import FeatureStore
 from ren_features.store.connection import transaction
-from ren_features.store.rows import delete, insert_frame
+from ren_features.store.rows import insert_frame
 from ren_features.store.writing import computing
 from ren_models.splits import Split
 
@@ -16,8 +16,12 @@ COLUMNS = ("experiment", "method", "region", "round", "metric", "value", "spec_i
 """Of rows to keep; a value that does not exist is null."""
 
 
-def keep(path: Path, split: Split, rows: pl.DataFrame) -> bool:
-    """Put rows in place of those of the same experiment and round; returns whether the store had others, or none.
+PLACE = "FROM results WHERE experiment = ? AND task = ? AND split_id = ? AND list_contains(?, round)"
+"""Rows that give way to others."""
+
+
+def keep(path: Path, split: Split, rows: pl.DataFrame) -> None:
+    """Put rows in place of those of the same experiment and rounds.
 
     Parameters
     ----------
@@ -26,30 +30,22 @@ def keep(path: Path, split: Split, rows: pl.DataFrame) -> bool:
     split : Split
         The one that the numbers were computed with.
     rows : polars.DataFrame
-        With `COLUMNS`.
+        With `COLUMNS`, of one experiment and one spec.
     """
     rows = rows.select(COLUMNS).with_columns(task=pl.lit(split.task), split_id=pl.lit(split.split_id), permutation=0)
+    place = [rows["experiment"][0], split.task, split.split_id, rows["round"].unique().to_list()]
     with FeatureStore(path) as store:
-        if _are_kept(store, rows):
-            return False
+        if _equal(rows, store.sql(f"SELECT * EXCLUDE run_id {PLACE}", place)):
+            return
     with (
         FeatureStore(path, read_only=False) as store,
         computing(store.connection, rows["spec_id"][0]) as run_id,
         transaction(store.connection),
     ):
-        for key in _keys(rows).iter_rows(named=True):
-            delete(store.connection, key, "results")
+        store.connection.execute(f"DELETE {PLACE}", place)
         insert_frame(store.connection, "results", rows.with_columns(run_id=pl.lit(run_id)))
-    return True
 
 
-def _keys(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.select("experiment", "task", "split_id", "round").unique(maintain_order=True)
-
-
-def _are_kept(store: FeatureStore, rows: pl.DataFrame) -> bool:
-    """Whether the store has exactly these rows, whatever run they are of."""
-    kept = store.sql("SELECT * EXCLUDE run_id FROM results").join(_keys(rows), on=_keys(rows).columns, how="semi")
-    columns = sorted(rows.columns)
-    one, other = (frame.select(columns).with_columns(pl.col("round", "permutation").cast(pl.Int64)) for frame in (rows, kept))
-    return one.sort(columns).equals(other.sort(columns))
+def _equal(rows: pl.DataFrame, kept: pl.DataFrame) -> bool:
+    """Whether the rows are the same, in whatever order."""
+    return rows.select(kept.columns).cast(kept.schema).sort(pl.all()).equals(kept.sort(pl.all()))

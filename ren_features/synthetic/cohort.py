@@ -107,7 +107,7 @@ def plan_cohort(parameters: CohortParameters) -> list[PatientPlan]:
     scans = 1 + rng.multinomial(parameters.scans - patients, np.full(patients, 1 / patients))
     scanners = make_scanners(parameters.scanners, rng, parameters.scanner)
     plans = [
-        _Planner(parameters, number, bool(ill[number]), scanners).plan(
+        _Planner(parameters, number, scanners, ill=bool(ill[number])).plan(
             labelled=bool(labelled[number]), operated=bool(operated[number]), scans=int(scans[number])
         )
         for number in range(patients)
@@ -132,7 +132,7 @@ def end_of_follow_up(people: PopulationParameters) -> date:
 class _Planner:
     """Decides one patient."""
 
-    def __init__(self, parameters: CohortParameters, number: int, ill: bool, scanners: list[Scanner]) -> None:  # noqa: FBT001
+    def __init__(self, parameters: CohortParameters, number: int, scanners: list[Scanner], *, ill: bool) -> None:
         self.parameters, self.number, self.ill, self.scanners = parameters, number, ill, scanners
         self.people, self.body = parameters.population, parameters.body
         self.rng = patient_rng(parameters, number, 0)

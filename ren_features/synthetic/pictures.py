@@ -148,17 +148,17 @@ def _titled(picture: Image.Image, title: str) -> Image.Image:
 
 def _legend(width: int) -> Image.Image:
     """Names beside squares: filled for patterns, empty for lobes; in as many lines as they need."""
-    named = [(pattern.name.replace("_", " "), colour, True) for pattern, colour in PATTERN_COLOURS.items()]
-    named += [(lobe, colour, False) for lobe, colour in LOBE_COLOURS.items()]
+    entries = [_legend_entry(each.name.replace("_", " "), colour, filled=True) for each, colour in PATTERN_COLOURS.items()]
+    entries += [_legend_entry(lobe, colour, filled=False) for lobe, colour in LOBE_COLOURS.items()]
     lines: list[list[Image.Image]] = [[]]
-    for entry in (_legend_entry(*name) for name in named):
+    for entry in entries:
         if sum(other.width + GAP for other in lines[-1]) + entry.width > width:
             lines.append([])
         lines[-1].append(entry)
     return _below([_beside(line) for line in lines if line])
 
 
-def _legend_entry(name: str, colour: str, filled: bool) -> Image.Image:  # noqa: FBT001
+def _legend_entry(name: str, colour: str, *, filled: bool) -> Image.Image:
     entry = Image.new("RGB", (LINE + 6 + round(_font().getlength(name)), LINE), PAPER)
     pen, square = ImageDraw.Draw(entry), (0, 2, 11, 13)
     pen.rectangle(square, fill=colour) if filled else pen.rectangle(square, outline=colour, width=2)
