@@ -54,7 +54,7 @@ def draw_attribution(setting: Setting) -> Iterator[tuple[str, Drawing]]:
         if found.importance.any():
             of_region = provenance(setting, EXPERIMENT, region=name)
             caption = SUMMARY_CAPTION.format(region=name, top=SUMMARY_TOP, provenance=of_region)
-            yield f"shap_{name}", _draw_summary(found, caption)
+            yield f"shap_{name}", _draw_summary(name, found, caption)
 
 
 def _draw_overview(every: dict[str, Attribution], caption: str) -> Drawing:
@@ -115,7 +115,7 @@ def _top(found: Attribution) -> NDArray[np.int64]:
     return order[found.importance[order] > 0][::-1]
 
 
-def _draw_summary(found: Attribution, caption: str) -> Drawing:
+def _draw_summary(region: str, found: Attribution, caption: str) -> Drawing:
     top = _top(found)
     rng = np.random.default_rng(0)
     with style():
@@ -128,6 +128,7 @@ def _draw_summary(found: Attribution, caption: str) -> Drawing:
             points = axes.scatter(values, row + jitter, c=ranks, cmap="cividis", s=5, lw=0, alpha=0.8, vmin=0, vmax=1)
         axes.axvline(0, color="0.5", lw=0.8)
         axes.set_yticks(range(len(top)), [_title(found.names[place]) for place in top], fontsize=6)
+        axes.set_title(region)
         axes.set_xlabel("SHAP (log odds of class 1)")
         bar = figure.colorbar(points, ax=axes, ticks=[0, 1], aspect=40)
         bar.ax.set_yticklabels(["low", "high"])

@@ -100,6 +100,8 @@ class FeatureStore:
         try:
             relation = self.connection.sql(query, params=list(parameters) if parameters else None)
             frame: pl.DataFrame = pl.DataFrame() if relation is None else relation.pl()
+        except duckdb.IOException as error:  # of a file, which DuckDB's words may not name
+            raise StoreError(f"store {self.path}: {error}") from error
         except duckdb.Error as error:
             raise StoreError(str(error)) from error
         except (pa.ArrowException, pl.exceptions.PolarsError, NotImplementedError) as error:

@@ -44,6 +44,15 @@ def test_sql_errors_are_duckdbs_words(store):
         store.sql("FROM nowhere")
 
 
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    path = tmp_path / "ren.duckdb"
+    with FeatureStore(path, read_only=False) as store:
+        store.connection.execute("CREATE TABLE large AS SELECT random() AS x FROM range(500000)")
+    path.write_bytes(path.read_bytes()[:3_000_000])
+    with FeatureStore(path) as store, pytest.raises(StoreError, match=f"store {path}: IO Error"):
+        store.sql("SELECT sum(x) FROM large")
+
+
 def test_a_reader_cannot_write(store):
     with pytest.raises(StoreError, match="read-only"):
         store.sql("DELETE FROM radiomics")
