@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 import data_catalog
 from analysis.caption import provenance
-from analysis.comparison import over_rounds
 from analysis.figure import TWO_COLUMNS, Drawing, new_figure, number, style
 from analysis.stored_results import MANY_CLASSES, Setting, many_classes, regions, results
 from ren_models.ablation import ALL, CONTROL_SEEDS, families
+from ren_models.mean import mean_over_rounds
 from ren_models.summary import span
 
 EXPERIMENT = "ablation"
@@ -74,7 +74,7 @@ def _by_method(values: pl.DataFrame) -> dict[str, NDArray[np.float64]]:
 
 
 def _row(kind: str, family: str, region: str, values: NDArray[np.float64], test_share: float) -> dict[str, Any]:
-    found = over_rounds(values, test_share, least=0 if kind == "alone" else -1, most=1)
+    found = mean_over_rounds(values, test_share, least=0 if kind == "alone" else -1, most=1)
     what = {"kind": kind, "family": family, "region": region}
     return what | {"rounds": found.rounds, "value": found.mean, "sd": found.sd, "low": found.low, "high": found.high}
 

@@ -13,7 +13,7 @@ from ren_models.experts.settings import REN_SETTINGS
 from ren_models.stored_splits import is_current
 from ren_models.summary import span
 
-SOUND_ONLY = " Regions of scans that quality has a warning or an error of are left out."
+SOUND_ONLY = " Regions with a quality warning or error are excluded."
 
 
 def provenance(setting: Setting, *experiments: str, region: str | None = None) -> str:

@@ -1,8 +1,8 @@
-"""Whether one method is better than another [METHOD section 9].
+"""Tests of whether one method is better than another [METHOD section 9].
 
-Over rounds: the paper's paired t-test, which takes rounds as independent although their training parts overlap, and the corrected
-test of Nadeau and Bengio. Over patients: a bootstrap that keeps a patient's scans together; where rows are independent (one a
-patient), the test of DeLong.
+`corrected_t` (Nadeau and Bengio) decides where experts were trained in rounds. `paired_t`, the paper's test, takes rounds as
+independent although they share training patients. `cluster_bootstrap` and `delong` take experts as given: they hold on a cohort
+on which no expert was trained, and raise false alarms on pooled cross-validated predictions.
 """
 
 from __future__ import annotations
@@ -12,20 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, rankdata, t, ttest_rel
+from scipy.stats import norm, rankdata, t
 from statsmodels.stats.multitest import multipletests
 
 from analysis.bootstrap import RESAMPLES, interval, one_auc, patient_counts, weighted_auc
-
-
-class Mean(NamedTuple):
-    """Of values over rounds: how many there are, their mean and standard deviation, and the 95 % interval of the mean."""
-
-    rounds: int
-    mean: float
-    sd: float
-    low: float
-    high: float
+from ren_models.mean import corrected_error, mean_over_rounds
 
 
 class Difference(NamedTuple):
@@ -47,15 +38,9 @@ def paired_t(first: NDArray[np.float64], second: NDArray[np.float64]) -> Differe
     Parameters
     ----------
     first, second : ndarray of float, shape (round,)
+        NaN where a round has no value; such a round is left out.
     """
-    if len(first) < 2:
-        return NOTHING
-    value = float(np.mean(first - second))
-    if _equal(first - second):
-        return _without_spread(value)
-    found = ttest_rel(first, second)
-    low, high = found.confidence_interval(0.95)
-    return Difference(value, float(low), float(high), float(found.pvalue))
+    return corrected_t(first, second, 0.0)
 
 
 def corrected_t(first: NDArray[np.float64], second: NDArray[np.float64], test_share: float) -> Difference:
@@ -66,44 +51,28 @@ def corrected_t(first: NDArray[np.float64], second: NDArray[np.float64], test_sh
     Parameters
     ----------
     first, second : ndarray of float, shape (round,)
+        NaN where a round has no value; such a round is left out.
     test_share : float
         Number of patients in test divided by that in train.
 
     References
     ----------
     Nadeau and Bengio, Machine Learning 2003;52:239, the corrected resampled t-test.
+
+    Examples
+    --------
+    >>> difference = corrected_t(np.array([0.9, 0.8, 0.85]), np.array([0.7, 0.75, 0.65]), test_share=1 / 8)
+    >>> round(difference.value, 2), round(difference.p, 2)
+    (0.15, 0.12)
     """
-    if len(first) < 2:
+    differences = (first - second)[~np.isnan(first - second)]
+    if len(differences) < 2:
         return NOTHING
-    value, rounds = float(np.mean(first - second)), len(first)
-    if _equal(first - second):
-        return _without_spread(value)
-    error = _corrected_error(first - second, test_share)
-    low, high = over_rounds(first - second, test_share)[-2:]
-    return Difference(value, low, high, float(2 * t.sf(abs(value) / error, rounds - 1)))
-
-
-def over_rounds(values: NDArray[np.float64], test_share: float, *, least: float = -np.inf, most: float = np.inf) -> Mean:
-    """Mean over the rounds that have a value, with an interval by the variance of `corrected_t`.
-
-    Parameters
-    ----------
-    values : ndarray of float, shape (round,)
-        NaN where there is none.
-    test_share : float
-        Number of patients in test divided by that in train.
-    least, most : float
-        What is possible: where the interval is cut.
-    """
-    known = values[~np.isnan(values)]
-    if len(known) < 2:
-        return Mean(len(known), float(known[0]) if len(known) else np.nan, np.nan, np.nan, np.nan)
-    mean, reach = float(known.mean()), float(t.ppf(0.975, len(known) - 1)) * _corrected_error(known, test_share)
-    return Mean(len(known), mean, float(known.std(ddof=1)), float(max(mean - reach, least)), float(min(mean + reach, most)))
-
-
-def _corrected_error(values: NDArray[np.float64], test_share: float) -> float:
-    return float(np.sqrt((1 / len(values) + test_share) * np.var(values, ddof=1)))
+    if _equal(differences):
+        return _without_spread(float(np.mean(differences)))
+    mean = mean_over_rounds(differences, test_share)
+    error = corrected_error(differences, test_share)
+    return Difference(mean.mean, mean.low, mean.high, float(2 * t.sf(abs(mean.mean) / error, mean.rounds - 1)))
 
 
 def _equal(differences: NDArray[np.float64]) -> bool:
@@ -124,7 +93,9 @@ def cluster_bootstrap(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Difference:
-    """Difference of the AUCs of two methods on the same rows, by resampling patients.
+    """Difference of the AUCs of two given methods on the same rows, by resampling patients.
+
+    Its level holds where no expert was trained on these patients.
 
     Parameters
     ----------
@@ -150,7 +121,9 @@ def cluster_bootstrap(
 
 
 def delong(y: NDArray[np.int64], first: NDArray[np.float64], second: NDArray[np.float64]) -> Difference:
-    """Test of DeLong for the AUCs of two methods on the same independent rows: one row a patient.
+    """Test of DeLong for the AUCs of two given methods on the same independent rows: one row a patient.
+
+    Its level holds where no expert was trained on these patients.
 
     Parameters
     ----------
@@ -185,8 +158,14 @@ def _placements(y: NDArray[np.int64], scores: NDArray[np.float64]) -> tuple[NDAr
 
 
 def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
-    """P-values adjusted for the number of methods in a table (Holm, Scand J Statist 1979;6:65); NaN stays, and does not count."""
-    p = np.asarray(p_values, float)
+    """P-values adjusted for the number of methods in a table (Holm, Scand J Statist 1979;6:65); NaN stays, and does not count.
+
+    Examples
+    --------
+    >>> holm([0.01, 0.04, 0.03]).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    p = np.array(p_values, float)
     known = ~np.isnan(p)
     if known.any():
         p[known] = multipletests(p[known], method="holm")[1]

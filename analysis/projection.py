@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 
 import data_catalog
 from analysis.caption import provenance_of_features
+from analysis.comparison import holm
 from analysis.figure import COLOURS, MORE_COLOURS, TWO_COLUMNS, Drawing, new_figure, number, style
 from analysis.silhouette import PERMUTATIONS, Silhouette, silhouette
 from analysis.stored_results import Setting
@@ -36,8 +37,9 @@ CAPTION = (
     "t-SNE (perplexity {perplexity:g}, seed {seed}) of radiomics vectors{shape}; a point for each scan of a region, "
     "coloured by label; last, all regions together, coloured by region. Features are standardised with mean and standard "
     "deviation of the training patients of round {round}, region by region; in the last panel with those of all regions. "
-    "s: mean silhouette of the classes in the picture, from -1 to 1, 0 where they are mixed; p: share of {permutations} "
-    "shuffles of labels between patients that reach it. Distances between far groups mean nothing. {provenance}"
+    "s: mean silhouette of the classes in the picture, from -1 to 1, 0 where they are mixed; p: its p-value from {permutations} "
+    "shuffles of labels between patients, adjusted for {regions} regions (Holm). Distances between far groups mean nothing. "
+    "{provenance}"
 )
 
 
@@ -103,28 +105,30 @@ def draw_projection(
     tests = {
         name: silhouette(points[name], matrix.y, matrix.patient_ids, permutations=permutations) for name, matrix in chosen.items()
     }
+    adjusted = dict(zip(tests, holm([test.p for test in tests.values()]), strict=True))
     with style():
         figure = new_figure(TWO_COLUMNS, 4.0)
         panels = figure.subplots(2, (len(points) + 2) // 2).ravel()
         for axes, (name, at) in zip(panels, points.items(), strict=False):
-            title = f"{name}\ns = {number(tests[name].value)}, p = {tests[name].p:.3f}"
+            title = f"{name}\ns = {number(tests[name].value)}, p = {adjusted[name]:.3f}"
             _draw_classes(axes, at, chosen[name].y, classes, title)
         _draw_regions(panels[len(points)], together, [name for name, each in chosen.items() for _ in each.y])
         for axes in panels[len(points) + 1 :]:
             axes.set_visible(False)
         _legend(figure, panels[0], f"label {setting.task}", "outside lower left")
         _legend(figure, panels[len(points)], "region", "outside lower right")
-    data = _table(chosen, points, together, tests)
+    data = _table(chosen, points, together, tests, adjusted)
     caption = CAPTION.format(
         perplexity=PERPLEXITY,
         seed=SEED,
         shape="" if shape else " without features of shape",
         round=round_index,
         permutations=permutations,
+        regions=len(tests),
         provenance=provenance_of_features(setting, data, sound_only=sound_only),
     )
     kept_as = "tsne" if shape else "tsne_without_shape"
-    return Drawing(figure, data, caption, _numbers(kept_as, tests, round_index, setting.store.latest_spec))
+    return Drawing(figure, data, caption, _numbers(kept_as, tests, adjusted, round_index, setting.store.latest_spec))
 
 
 def of_patients(matrix: Matrix, patients: Iterable[str]) -> Matrix:
@@ -145,6 +149,7 @@ def _table(
     points: dict[str, NDArray[np.float64]],
     together: NDArray[np.float64],
     tests: dict[str, Silhouette],
+    adjusted: dict[str, float],
 ) -> pl.DataFrame:
     own = np.vstack(list(points.values()))
     return pl.DataFrame(
@@ -159,16 +164,23 @@ def _table(
             "y_all_regions": together[:, 1],
             "silhouette": [tests[name].value for name, matrix in matrices.items() for _ in matrix.y],
             "p": [tests[name].p for name, matrix in matrices.items() for _ in matrix.y],
+            "p_holm": [adjusted[name] for name, matrix in matrices.items() for _ in matrix.y],
         }
     )
 
 
-def _numbers(experiment: str, tests: dict[str, Silhouette], round_index: int, spec_id: str) -> pl.DataFrame:
+def _numbers(
+    experiment: str, tests: dict[str, Silhouette], adjusted: dict[str, float], round_index: int, spec_id: str
+) -> pl.DataFrame:
     """Rows for `results`."""
     rows = [
         {"method": "radiomics", "region": region, "metric": metric, "value": value}
         for region, test in tests.items()
-        for metric, value in (("silhouette", test.value), ("silhouette_p", test.p))
+        for metric, value in (
+            ("silhouette", test.value),
+            ("silhouette_p", test.p),
+            ("silhouette_p_holm", adjusted[region]),
+        )
     ]
     return pl.DataFrame(rows).with_columns(round=round_index, spec_id=pl.lit(spec_id), experiment=pl.lit(experiment))
 

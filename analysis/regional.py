@@ -1,4 +1,4 @@
-"""Fig. 3: how well each region's expert finds the disease, by architecture."""
+"""Fig. 3: AUC of each region's experts, by architecture, beside chance, baselines and the paper's cohort."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 import data_catalog
-from analysis.bootstrap import RESAMPLES, interval, one_auc, patient_counts, weighted_auc
+from analysis.bootstrap import one_auc
 from analysis.caption import provenance
-from analysis.comparison import over_rounds
 from analysis.figure import COLOURS, TWO_COLUMNS, Drawing, new_figure, style
 from analysis.stored_results import (
     MANY_CLASSES,
@@ -24,100 +23,101 @@ from analysis.stored_results import (
     results,
     test_rows,
 )
+from ren_models.baselines import EXPERIMENT as BASELINES
+from ren_models.chance import chance
+from ren_models.mean import mean_over_rounds
+from ren_models.radiomics import SHUFFLED
+from ren_models.refitting import refit_intervals
 from ren_models.summary import span
 
 WHOLE_SETS = {"_lobe_mean": "lobe\nmean", "_all_regions": "all\nregions"}
 """Endings of the names of experts on several regions, and what stands under them."""
 
+BASELINE_MARKS = {"best_feature": ("D", "best single feature"), "mean_hu": ("+", "mean HU"), "volume": ("x", "volume")}
+"""Mark and name of each baseline of a region."""
+
+CLINICAL = "age,\nsex"
+
 CAPTION = (
-    "AUC by region and architecture. Circles and thin lines: mean and standard deviation over {rounds} rounds, of test "
-    "scans (lines end at 0 and 1). {pooled}{shuffled}Dashed: chance. mean_low and mean_high in the CSV: corrected 95 % "
-    "interval of the mean (Nadeau and Bengio 2003). {paper}{provenance}"
+    "AUC by region and architecture, of test scans. Circles: mean over {rounds} rounds; thick lines: 95 % interval of the mean, "
+    "corrected for the training patients that rounds share (Nadeau and Bengio 2003), cut at 0 and 1; capped lines: standard "
+    "deviation over rounds. {pooled}{refit}{shuffled}{baselines}Dashed: AUC of 0.5. {paper}{provenance}"
 )
 
-POOLED = (
-    "Thick lines with a mark: AUC of all test scans together, and its 95 % interval, resampling patients ({resamples} times). "
+POOLED = "Short bars: AUC of all test scans together, which has no interval here. "
+
+REFIT = (
+    "Dotted lines: 95 % interval of the mean from {resamples} resamples of the patients, with all experts fitted anew in each "
+    "(Jiang, Varma and Simon 2008). "
 )
 
-SHUFFLED = (
-    "Gray bands: the middle 95 % of means over rounds when labels are shuffled between patients, {shuffles} times, of "
-    "radiomics; p_shuffled in the CSV: share of shuffles whose mean reaches that of the labels as they are. "
+SHUFFLES = (
+    "Gray bands: middle 95 % of the means when labels are shuffled between patients, {shuffles} times, for radiomics. "
+    "P-values against these shuffles, adjusted for {experts} experts: {p_values}; the smallest that {shuffles} shuffles allow is "
+    "{smallest:.2g}. "
+)
+
+BASELINE_TEXT = (
+    "Gray marks: baselines that need no expert, logistic regression on the feature chosen in train, on mean HU, on volume, and "
+    "on age and sex where they are known. "
 )
 
 PAPER = (
-    "Right: what the paper gives of ILD in its own cohort, which is another one: AUCs of lower-lobe experts [REN, arXiv "
-    "2510.04923, text]. "
+    "Right: AUCs of lower-lobe experts that the paper gives for ILD in its own, different cohort [REN, arXiv 2510.04923, text]. "
 )
-
-NULL = "radiomics_permuted"
 
 
 def regional_auc(setting: Setting) -> pl.DataFrame:
-    """AUCs of every expert, by region.
+    """AUCs of every expert and baseline, by region.
 
     Returns
     -------
     polars.DataFrame
         A row for each architecture and region: mean, SD and corrected 95 % interval over rounds; mean of patients; AUC of the
-        pooled test scans with the interval of resampled patients. Of radiomics, when labels have been shuffled too: the middle
-        95 % of the means of shuffles, and the share of them that reach the mean.
+        pooled test scans. For radiomics, where controls are stored: the middle 95 % of shuffled labels with p-values, and the
+        interval from resampled patients.
     """
     rows = [row for experiment in expert_experiments(setting) for row in _of_experiment(setting, experiment)]
-    return pl.DataFrame(rows, infer_schema_length=None)
+    frame = pl.DataFrame(rows, infer_schema_length=None)
+    for control in (chance(setting.store, setting.split).drop("auc"), refit_intervals(setting.store, setting.split)):
+        frame = frame.join(control, on=["method", "region"], how="left", nulls_equal=True, maintain_order="left")
+    return frame.drop("method", "region").rename({"place": "region"})
 
 
 def _of_experiment(setting: Setting, experiment: str) -> Iterator[dict[str, Any]]:
     values = {metric: results(setting, experiment, metric) for metric in ("auc_test", "auc_test_patient")}
-    rows, shuffled = test_rows(setting, experiment), shuffled_means(setting)
+    rows = test_rows(setting, experiment)
     order = {name: place for place, name in enumerate(regions(setting))}
     methods = values["auc_test"].select("method", "region").unique().rows()
-    for method, region in sorted(methods, key=lambda each: (order.get(each[1], len(order)), each[0])):
+    for method, region in sorted(methods, key=lambda key: (order.get(key[1], len(order)), key[0])):
         architecture, place = place_of(method, region)
         of_method = pl.col("method") == method, pl.col("region").eq_missing(region)
         scans, patients = (frame.filter(*of_method)["value"].to_numpy().astype(float) for frame in values.values())
-        found = over_rounds(scans, setting.test_share, least=0, most=1)
+        mean = mean_over_rounds(scans, setting.test_share, least=0, most=1)
+        tested = rows.filter(*of_method)
         yield {
+            "method": method,
             "architecture": architecture,
-            "region": place.replace("\n", " "),
-            "rounds": found.rounds,
-            "mean_auc": found.mean,
-            "sd_auc": found.sd,
-            "mean_low": found.low,
-            "mean_high": found.high,
-            "mean_auc_patients": over_rounds(patients, setting.test_share).mean,
-            "scans": rows.filter(*of_method)["scan_id"].n_unique(),
-            "patients": rows.filter(*of_method)["patient_id"].n_unique(),
-            **_pooled_auc(rows.filter(*of_method)),
-            **_of_shuffles(shuffled.filter(*of_method)["value"].to_numpy(), found.mean),
+            "kind": "baseline" if experiment == BASELINES else "expert",
+            "region": region,
+            "place": place.replace("\n", " "),
+            "rounds": mean.rounds,
+            "mean_auc": mean.mean,
+            "sd_auc": mean.sd,
+            "low": mean.low,
+            "high": mean.high,
+            "mean_auc_patients": mean_over_rounds(patients, setting.test_share).mean,
+            "scans": tested["scan_id"].n_unique(),
+            "patients": tested["patient_id"].n_unique(),
+            "pooled_auc": _pooled_auc(tested),
         }
 
 
-def _pooled_auc(rows: pl.DataFrame) -> dict[str, float]:
-    """AUC of all test scans together, with its interval; NaN for more than two classes, or of one."""
-    names = ("pooled_auc", "pooled_low", "pooled_high")
+def _pooled_auc(rows: pl.DataFrame) -> float:
+    """AUC of all test scans together; NaN for more than two classes, or of one."""
     if rows["probability"].null_count() or rows["y"].n_unique() < 2:
-        return dict.fromkeys(names, np.nan)
-    y, probability = rows["y"].to_numpy(), rows["probability"].to_numpy()
-    resampled = weighted_auc(y, probability, patient_counts(rows["patient_id"].to_numpy().astype(np.str_)))
-    return dict(zip(names, (one_auc(y, probability), *interval(resampled)), strict=True))
-
-
-def shuffled_means(setting: Setting) -> pl.DataFrame:
-    """Mean AUC over rounds of each shuffle of the labels: `method`, `region`, `permutation`, `value`; no row without shuffles."""
-    return setting.store.sql(
-        """SELECT method, region, permutation, avg(value) AS value FROM results
-        WHERE task = ? AND split_id = ? AND experiment = ? AND metric = 'auc_test' GROUP BY ALL ORDER BY ALL""",
-        [*setting.key, NULL],
-    )
-
-
-def _of_shuffles(means: NDArray[np.float64], mean: float) -> dict[str, float]:
-    """The middle 95 % of the means, and the share, with one added to each count, that reach the mean; NaN without any."""
-    if not len(means) or np.isnan(mean):
-        return dict.fromkeys(("shuffled_low", "shuffled_high", "p_shuffled"), np.nan)
-    low, high = interval(means)
-    reached = float((np.sum(means >= mean) + 1) / (len(means) + 1))
-    return {"shuffled_low": low, "shuffled_high": high, "p_shuffled": reached}
+        return np.nan
+    return one_auc(rows["y"].to_numpy(), rows["probability"].to_numpy())
 
 
 def place_of(method: str, region: str | None) -> tuple[str, str]:
@@ -125,7 +125,9 @@ def place_of(method: str, region: str | None) -> tuple[str, str]:
     for ending, title in WHOLE_SETS.items():
         if region is None and method.endswith(ending):
             return method.removesuffix(ending), title
-    return method, region or "all"
+    if region is None:
+        return method, CLINICAL if method == "clinical" else WHOLE_SETS["_all_regions"]
+    return method, region
 
 
 def paper_ranges() -> list[tuple[str, float, float]]:
@@ -138,65 +140,95 @@ def paper_ranges() -> list[tuple[str, float, float]]:
 
 
 def draw_regional(setting: Setting) -> Drawing:
-    """Fig. 3, of whatever experts the store has."""
+    """Fig. 3, of all experts and baselines that the store has."""
     data, many = regional_auc(setting), many_classes(setting)
     with style():
-        figure = new_figure(TWO_COLUMNS, 2.8)
-        panels = figure.subplots(1, 1 if many else 2, sharey=True, squeeze=False, width_ratios=(1,) if many else (5.2, 1))[0]
-        _draw_experts(panels[0], data)
+        figure = new_figure(TWO_COLUMNS, 3.0)
+        panels = figure.subplots(1, 1 if many else 2, sharey=True, squeeze=False, width_ratios=(1,) if many else (6, 1))[0]
+        _draw_axes(panels[0], data)
         if not many:
             _draw_paper(panels[1])
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower left", ncols=5)
-        lowest = float(np.nanmin([*data["pooled_low"], *(data["mean_auc"] - data["sd_auc"]), *data["shuffled_low"], 0.5]))
+        lowest = float(np.nanmin([*data["low"], *data["shuffled_low"].cast(float).fill_null(np.nan), 0.5]))
         panels[0].set_ylim(max(0.0, np.floor(lowest * 10) / 10), 1.01)
     return Drawing(figure, data, _caption(setting, data, many=many))
 
 
 def _caption(setting: Setting, data: pl.DataFrame, *, many: bool) -> str:
-    shuffles = shuffled_means(setting)["permutation"].n_unique()
+    experiments = expert_experiments(setting)
+    refitted = data.drop_nulls("resamples")
     return CAPTION.format(
         rounds=span(data["rounds"]),
-        pooled=MANY_CLASSES if many else POOLED.format(resamples=f"{RESAMPLES:,}"),
-        shuffled=SHUFFLED.format(shuffles=shuffles) if shuffles else "",
+        pooled=MANY_CLASSES if many else POOLED,
+        refit=REFIT.format(resamples=span(refitted["resamples"])) if len(refitted) else "",
+        shuffled=_of_shuffles(data.drop_nulls("shuffles")),
+        baselines=BASELINE_TEXT if BASELINES in experiments else "",
         paper="" if many else PAPER,
-        provenance=provenance(setting, *expert_experiments(setting), *([NULL] if shuffles else [])),
+        provenance=provenance(setting, *experiments, *([SHUFFLED] if data["shuffles"].drop_nulls().len() else [])),
     )
 
 
-def _draw_experts(axes: Axes, data: pl.DataFrame) -> None:
+def _of_shuffles(data: pl.DataFrame) -> str:
+    if data.is_empty():
+        return ""
+    p_values = ", ".join(f"{region} {p:.2g}" for region, p in data.select("region", "p_adjusted").iter_rows())
+    shuffles, smallest = data.select("shuffles", "p_smallest").row(0)
+    return SHUFFLES.format(shuffles=shuffles, experts=len(data), p_values=p_values, smallest=smallest)
+
+
+def _draw_axes(axes: Axes, data: pl.DataFrame) -> None:
     places = list(dict.fromkeys(data["region"].to_list()))
-    architectures = list(dict.fromkeys(data["architecture"].to_list()))
+    experts, baselines = data.filter(kind="expert"), data.filter(kind="baseline")
+    architectures = list(dict.fromkeys(experts["architecture"].to_list()))
     for number, architecture in enumerate(architectures):
-        own = data.filter(architecture=architecture)
-        shift = (number - (len(architectures) - 1) / 2) * 0.8 / len(architectures)
-        x = np.array([places.index(region) for region in own["region"]]) + shift
-        colour = COLOURS[number % len(COLOURS)]
-        axes.bar(x, own["shuffled_high"] - own["shuffled_low"], 0.34, own["shuffled_low"], color="0.88", zorder=0)
-        mean, sd = own["mean_auc"].to_numpy(), own["sd_auc"].to_numpy()
-        reach = np.array([np.minimum(sd, mean), np.minimum(sd, 1 - mean)])  # no AUC is below 0 or above 1
-        axes.errorbar(
-            x - 0.06,
-            mean,
-            reach,
-            fmt="o",
-            ms=4,
-            color=colour,
-            capsize=2,
-            lw=0.8,
-            label=architecture,
+        rows = experts.filter(architecture=architecture)
+        shift = (number - (len(architectures) - 1) / 2) * 0.6 / len(architectures) - 0.1
+        x = np.array([places.index(region) for region in rows["region"]]) + shift
+        _draw_experts(axes, rows, x, COLOURS[number % len(COLOURS)], architecture)
+    for method, (mark, name) in BASELINE_MARKS.items():
+        rows = baselines.filter(architecture=method)
+        x = np.array([places.index(region) for region in rows["region"]]) + 0.32
+        if len(rows):
+            axes.plot(x, rows["mean_auc"], mark, ms=3.5, mfc="none", mec="0.35", mew=0.8, label=name)
+    clinical = baselines.filter(architecture="clinical")
+    if len(clinical):
+        axes.plot(
+            [places.index(region) for region in clinical["region"]],
+            clinical["mean_auc"],
+            "s",
+            ms=3.5,
+            mfc="none",
+            mec="0.35",
+            mew=0.8,
+            label="age and sex",
         )
-        axes.vlines(x + 0.06, own["pooled_low"], own["pooled_high"], color=colour, lw=3, alpha=0.4)
-        axes.plot(x + 0.06, own["pooled_auc"], "_", ms=6, mew=1.2, color=colour)
-    axes.errorbar([], [], [], fmt="o", ms=4, color="0.4", capsize=2, lw=0.8, label="mean and SD over rounds")
-    if data["pooled_auc"].is_not_nan().any():
-        title = "all test scans together, 95 % interval"
-        axes.errorbar([], [], [], fmt="_", ms=6, elinewidth=3, alpha=0.4, color="0.4", label=title)
-    if data["shuffled_low"].is_not_nan().any():
-        axes.bar([0], [0], 0.34, 0.5, color="0.88", label="labels shuffled")
+    _explain_marks(axes, data)
     axes.axhline(0.5, color="0.5", lw=0.8, ls="--")
     axes.set_xticks(range(len(places)), [place.replace(" ", "\n") for place in places])
     axes.set_ylabel("AUC")
     axes.set_title("AUC by region")
+
+
+def _draw_experts(axes: Axes, rows: pl.DataFrame, x: NDArray[np.float64], colour: str, name: str) -> None:
+    mean, sd = rows["mean_auc"].to_numpy(), rows["sd_auc"].to_numpy()
+    reach = np.array([np.minimum(sd, mean), np.minimum(sd, 1 - mean)])  # no AUC is below 0 or above 1
+    axes.bar(x, rows["shuffled_high"] - rows["shuffled_low"], 0.34, rows["shuffled_low"], color="0.88", zorder=0)
+    axes.vlines(x, rows["low"], rows["high"], color=colour, lw=4, alpha=0.3)
+    axes.vlines(x + 0.08, rows["refit_low"], rows["refit_high"], color=colour, lw=1, ls=":")
+    axes.errorbar(x, mean, reach, fmt="o", ms=4, color=colour, capsize=2, lw=0.8, label=name)
+    axes.plot(x + 0.15, rows["pooled_auc"], "_", ms=5, mew=1.2, color=colour)
+
+
+def _explain_marks(axes: Axes, data: pl.DataFrame) -> None:
+    """Entries of the legend for marks that all architectures share."""
+    axes.errorbar([], [], [], fmt="o", ms=4, color="0.4", capsize=2, lw=0.8, label="mean and SD over rounds")
+    axes.plot([], [], color="0.4", lw=4, alpha=0.3, label="95 % interval of the mean")
+    if data["pooled_auc"].is_not_nan().any():
+        axes.plot([], [], "_", ms=5, mew=1.2, color="0.4", label="all test scans together")
+    if data["resamples"].drop_nulls().len():
+        axes.plot([], [], color="0.4", lw=1, ls=":", label="95 % interval, experts refitted")
+    if data["shuffles"].drop_nulls().len():
+        axes.bar([0], [0], 0.34, 0.5, color="0.88", label="labels shuffled")
 
 
 def _draw_paper(axes: Axes) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from ren_models.parts import labels_of_donors
+from ren_models.controls import labels_of_donors
 
 PERMUTATIONS = 999
 

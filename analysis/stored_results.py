@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
 import polars as pl
 
 from ren_features import FeatureStore
@@ -35,8 +34,8 @@ class Setting(NamedTuple):
 
     @property
     def test_share(self) -> float:
-        """Patients tested for each one trained on, in a round."""
-        return float(np.mean([len(each.test) / len(each.train) for each in self.split.rounds]))
+        """Patients in test for each one in train, averaged over the rounds."""
+        return self.split.test_share
 
     @property
     def key(self) -> list[str]:
@@ -71,7 +70,7 @@ def results(setting: Setting, experiment: str, metric: str) -> pl.DataFrame:
 
 
 def expert_experiments(setting: Setting) -> list[str]:
-    """Experiments that have experts: radiomics, and others when the store has them.
+    """Experiments that have experts: radiomics, and others when the store has them; the baselines come last.
 
     Raises
     ------
@@ -79,9 +78,11 @@ def expert_experiments(setting: Setting) -> list[str]:
         When there is none.
     """
     found = setting.store.sql(
-        "SELECT DISTINCT experiment FROM models WHERE task = ? AND split_id = ? AND kind = 'expert' ORDER BY 1", setting.key
+        """SELECT experiment, kind FROM models WHERE task = ? AND split_id = ? AND kind IN ('expert', 'baseline')
+        GROUP BY ALL ORDER BY kind DESC, experiment""",
+        setting.key,
     )
-    if found.is_empty():
+    if "expert" not in found["kind"]:
         query = "SELECT DISTINCT split_id FROM models WHERE task = ? AND kind = 'expert' ORDER BY 1"
         others = setting.store.sql(query, [setting.task])
         there = f"; there are some of {', '.join(others['split_id'])}: name one with --split" if len(others) else ""

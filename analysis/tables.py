@@ -1,36 +1,37 @@
-"""The table of METHOD section 9: every method against a baseline, with every test."""
+"""The table of METHOD section 9: every expert and whole-lung baseline against one method."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from analysis.bootstrap import RESAMPLES, one_auc
+from analysis.bootstrap import one_auc
+from analysis.calibration import Estimate, calibration
 from analysis.caption import provenance
-from analysis.comparison import Difference, cluster_bootstrap, corrected_t, delong, holm, over_rounds, paired_t
+from analysis.comparison import Difference, cluster_bootstrap, corrected_t, delong, holm, paired_t
 from analysis.figure import COLOURS, TWO_COLUMNS, Drawing, new_figure, style
 from analysis.stored_results import Setting, expert_experiments, of_two_classes, regions, test_rows
 from ren_features.errors import SpecError
-from ren_models.metrics import Rows, brier, calibration
+from ren_models.baselines import EXPERIMENT as BASELINES
+from ren_models.mean import mean_over_rounds
+from ren_models.metrics import Rows, brier
 
-LEGEND = {"corrected": "mean over rounds", "bootstrap": "all test scans, patients resampled"}
-
-TESTS = ("paired", "corrected", "bootstrap", "delong")
+TESTS = ("corrected", "paired", "bootstrap_given_experts", "delong_given_experts")
+"""The corrected test decides; the paper's paired test and those that take experts as given stand beside it in the CSV."""
 
 BASELINE = "radiomics_all_regions"
 
 CAPTION = (
-    "Every method against {baseline}: difference of AUC, above 0 where the method is better. Squares: mean over rounds, "
-    "with the 95 % interval of the corrected t-test (Nadeau and Bengio 2003). Circles: all test scans together, with the 95"
-    " % interval of {resamples} resamples of patients, which takes the fitted experts as given. p: of these two tests, "
-    "adjusted for {methods} methods (Holm), which the intervals are not. Methods are compared on the scans and rounds that "
-    "both have. The CSV has also each method's own mean (mean_auc, low, high), calibration, the baseline itself, the "
-    "paper's paired t-test, whose p-values are too small because rounds share training patients, and DeLong's test of one "
-    "mean probability a patient. {provenance}"
+    "AUC of every method minus that of {baseline}: mean over rounds with the 95 % interval of the corrected t-test (Nadeau and "
+    "Bengio 2003); filled squares are experts, open ones baselines that need no expert. p: of this test, adjusted for {methods} "
+    "methods (Holm), which the intervals are not. Methods are compared on the scans and rounds that both have. The CSV adds each "
+    "method's mean AUC with its corrected interval, Brier score, calibration slope and intercept of all test scans together with "
+    "intervals clustered by patient, and tests that are too often positive here: the paper's paired t-test, which takes rounds "
+    "as independent, and the bootstrap of patients and DeLong's test, which take the experts as given although they were "
+    "trained on patients of the same cohort. {provenance}"
 )
 
 
@@ -40,20 +41,20 @@ def name_of(method: str, region: str | None) -> str:
 
 
 def compare(setting: Setting, baseline: str = BASELINE) -> pl.DataFrame:
-    """Every expert against one of them.
+    """Every expert, and every baseline of all regions or of the patient, against one method.
 
     Parameters
     ----------
     setting : Setting
     baseline : str
-        A name as `name_of` makes it.
+        A name as `name_of` makes it; baselines of single regions may be named too.
 
     Returns
     -------
     polars.DataFrame
         The baseline, and a row for each other method: mean, SD and corrected 95 % interval of its AUC over rounds; Brier score,
-        slope and intercept of calibration of its test scans together; for each of `TESTS` the difference from the baseline, its
-        interval, its p-value, and that adjusted by Holm over the methods. All of the scans that both methods have.
+        slope and intercept of calibration of its test scans together, with intervals; for each of `TESTS` the difference from
+        the baseline, its interval, its p-value, and that adjusted by Holm over the methods. All of the scans that both have.
 
     Raises
     ------
@@ -65,11 +66,16 @@ def compare(setting: Setting, baseline: str = BASELINE) -> pl.DataFrame:
         raise SpecError(f"baseline: expected one of {', '.join(rows)}, got {baseline}")
     if len(rows) < 2:
         raise SpecError(f"baseline: expected another method beside {baseline}, found none in the store")
-    others = [_compare(setting, name, rows[name], rows[baseline]) for name in rows if name != baseline]
+    others = [_compare(setting, name, rows[name], rows[baseline]) for name in rows if name != baseline and _compared(rows[name])]
     frame = pl.DataFrame(others, infer_schema_length=None)
     adjusted = frame.with_columns(pl.Series(f"{test}_p_holm", holm(frame[f"{test}_p"].to_list())) for test in TESTS)
     itself = pl.DataFrame([_describe(setting, baseline, rows[baseline])])
     return pl.concat([itself, adjusted], how="diagonal").with_columns(baseline=pl.lit(baseline))
+
+
+def _compared(rows: pl.DataFrame) -> bool:
+    """Whether a method has a row in every table: baselines of single regions would crowd it and weaken Holm's adjustment."""
+    return rows["experiment"][0] != BASELINES or rows["region"][0] is None
 
 
 def _spoken(name: str) -> str:
@@ -87,22 +93,23 @@ def _rows(setting: Setting) -> dict[str, pl.DataFrame]:
 
 def _describe(setting: Setting, name: str, rows: pl.DataFrame) -> dict[str, Any]:
     """What a method does by itself on test rows."""
-    found = over_rounds(_by_round(rows, "probability")[:, 0], setting.test_share, least=0, most=1)
+    mean = mean_over_rounds(_by_round(rows, "probability")[:, 0], setting.test_share, least=0, most=1)
     y, p = rows["y"].to_numpy(), rows["probability"].to_numpy()
-    together = Rows(y, np.column_stack([1 - p, p]))
-    slope, intercept = calibration(together)
+    together = Rows(y, np.column_stack([1 - p, p]), rows["patient_id"].to_numpy().astype(np.str_))
+    calibrated = calibration(together)
     return {
         "method": name,
-        "rounds": found.rounds,
+        "kind": "baseline" if rows["experiment"][0] == BASELINES else "expert",
+        "rounds": mean.rounds,
         "scans": len(rows),
         "patients": rows["patient_id"].n_unique(),
-        "mean_auc": found.mean,
-        "sd_auc": found.sd,
-        "low": found.low,
-        "high": found.high,
+        "mean_auc": mean.mean,
+        "sd_auc": mean.sd,
+        "low": mean.low,
+        "high": mean.high,
         "brier": brier(together),
-        "calibration_slope": slope,
-        "calibration_intercept": intercept,
+        **_columns("calibration_slope", calibrated.slope),
+        **_columns("calibration_intercept", calibrated.intercept),
     }
 
 
@@ -111,13 +118,13 @@ def _compare(setting: Setting, name: str, first: pl.DataFrame, second: pl.DataFr
     own, other = _by_round(shared, "probability", "other").T
     y, p, q, patients = (shared[column].to_numpy() for column in ("y", "probability", "other", "patient_id"))
     of_patients = shared.group_by("patient_id").agg(pl.max("y"), pl.mean("probability", "other")).sort("patient_id")
-    found = {
-        "paired": paired_t(own, other),
-        "corrected": corrected_t(own, other, setting.test_share),
-        "bootstrap": cluster_bootstrap(y, p, q, patients.astype(np.str_)),
-        "delong": delong(*(of_patients[column].to_numpy() for column in ("y", "probability", "other"))),
-    }
-    tests = {key: value for test in TESTS for key, value in _columns(test, found[test])}
+    differences = (
+        corrected_t(own, other, setting.test_share),
+        paired_t(own, other),
+        cluster_bootstrap(y, p, q, patients.astype(np.str_)),
+        delong(*(of_patients[column].to_numpy() for column in ("y", "probability", "other"))),
+    )
+    tests = {key: value for test, found in zip(TESTS, differences, strict=True) for key, value in _columns(test, found).items()}
     return _describe(setting, name, shared) | tests
 
 
@@ -128,9 +135,11 @@ def _by_round(rows: pl.DataFrame, *columns: str) -> NDArray[np.float64]:
     return np.array(found).reshape(-1, len(columns))
 
 
-def _columns(test: str, difference: Difference) -> Iterator[tuple[str, float]]:
-    for name, value in zip(("difference", "low", "high", "p"), difference, strict=True):
-        yield f"{test}_{name}", value
+def _columns(name: str, estimate: Difference | Estimate) -> dict[str, float]:
+    """Columns of a table: the value under the name itself, `_difference` for a test, and limits and p-value."""
+    fields = estimate._asdict()
+    value = f"{name}_difference" if "p" in fields else name
+    return {value if field == "value" else f"{name}_{field}": number for field, number in fields.items()}
 
 
 def draw_comparison(setting: Setting, baseline: str = BASELINE) -> Drawing:
@@ -138,25 +147,19 @@ def draw_comparison(setting: Setting, baseline: str = BASELINE) -> Drawing:
     every = compare(setting, baseline)
     data = every.slice(1)
     with style():
-        figure = new_figure(TWO_COLUMNS * 0.75, 0.3 * len(data) + 0.8)
+        figure = new_figure(TWO_COLUMNS * 0.75, 0.24 * len(data) + 0.8)
         axes = figure.subplots()
-        for number, (test, marker) in enumerate((("corrected", "s"), ("bootstrap", "o"))):
-            y = np.arange(len(data)) + (number - 0.5) * 0.26
-            value, low, high = (data[f"{test}_{name}"].to_numpy() for name in ("difference", "low", "high"))
-            axes.hlines(y, np.maximum(low, -1), np.minimum(high, 1), color=COLOURS[number], lw=1)
-            axes.plot(value, y, marker, ms=3.5, color=COLOURS[number], label=LEGEND[test])
-        for row, (one, other) in enumerate(data.select("corrected_p_holm", "bootstrap_p_holm").iter_rows()):
-            axes.annotate(f"{one:.3f}, {other:.3f}", (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=6)
+        for row, method in enumerate(data.iter_rows(named=True)):
+            colour, filled = (COLOURS[0], COLOURS[0]) if method["kind"] == "expert" else ("0.35", "none")
+            low, high = max(method["corrected_low"], -1), min(method["corrected_high"], 1)
+            axes.hlines(row, low, high, color=colour, lw=1)
+            axes.plot(method["corrected_difference"], row, "s", ms=4, mec=colour, mfc=filled)
+            p = f"{method['corrected_p_holm']:.3f}"
+            axes.annotate(p, (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=6)
         axes.annotate("p (Holm)", (1.01, -0.75), xycoords=("axes fraction", "data"), va="center", fontsize=6)
         axes.axvline(0, color="0.5", lw=0.8, ls="--")
-        axes.set_yticks(range(len(data)), [_spoken(each) for each in data["method"]])
+        axes.set_yticks(range(len(data)), [_spoken(name) for name in data["method"]])
         axes.invert_yaxis()
-        axes.set_xlabel(f"AUC minus that of {_spoken(baseline)}")
-        axes.legend(loc="upper left", bbox_to_anchor=(0, 1.12), ncols=2, borderaxespad=0)
-    caption = CAPTION.format(
-        baseline=baseline,
-        resamples=f"{RESAMPLES:,}",
-        methods=len(data),
-        provenance=provenance(setting, *expert_experiments(setting)),
-    )
+        axes.set_xlabel(f"AUC minus that of {_spoken(baseline)}, 95 % interval")
+    caption = CAPTION.format(baseline=baseline, methods=len(data), provenance=provenance(setting, *expert_experiments(setting)))
     return Drawing(figure, every, caption)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import data_catalog
 from ren_features import FeatureStore
 from ren_features.errors import SpecError
+from ren_models.controls import shuffle_labels
 from ren_models.cross_validation import Fit
 from ren_models.experiment import Experiment
 from ren_models.experts.settings import REN_SETTINGS
@@ -37,7 +38,7 @@ def plan_ablation(
     if not parts:
         raise SpecError(f"spec {spec_id}: expected features of two families or more, got those of one")
     fits, left_out = fits_of(store, split, (*whole, *parts))
-    control, _ = fits_of(store, split, whole, CONTROL_SEEDS)
+    control, _ = fits_of(store, split, whole, shuffle_labels(store, split, CONTROL_SEEDS))
     experiment = Experiment(
         "ablation", split, spec_id, REN_SETTINGS, frozenset({"predictions"}), "ablation", left_out, sound_only
     )

@@ -1,4 +1,4 @@
-"""Fit an expert in each round, and see what it says of the patients that it has not seen."""
+"""Fit an expert in each round, and evaluate it on patients it has not seen."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from itertools import groupby, repeat
 import numpy as np
 from numpy.typing import NDArray
 
-from ren_models.experts import Expert, RadiomicsExpert
-from ren_models.experts.settings import RadiomicsSettings
+from ren_models.controls import Control
+from ren_models.experts import Expert, ExpertSettings
 from ren_models.inputs import Inputs
-from ren_models.metrics import Rows, by_patient, evaluate
-from ren_models.parts import Part, Parts, permute_labels, read_parts
+from ren_models.metrics import Rows, aucs_of_test, evaluate
+from ren_models.parts import Part, lack, read_part
 from ren_models.splits import Round
 
 
 @dataclass(frozen=True)
 class Fit:
-    """One fit that is to be made.
+    """One fit to be made.
 
     Attributes
     ----------
@@ -28,37 +28,44 @@ class Fit:
     round : Round
     classes : int
         Number of classes of the task.
-    permutation : int
-        Seed of shuffled labels; 0 leaves them.
+    control : Control, optional
+        Change of the rows that makes the fit a control; None leaves them as they are.
     """
 
     inputs: Inputs
     round: Round
     classes: int
-    permutation: int = 0
+    control: Control | None = None
+
+    @property
+    def permutation(self) -> int:
+        """Seed of the control; 0 without one."""
+        return self.control.seed if self.control else 0
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What an expert says of the scans of a part."""
+    """Probabilities that an expert gives to the scans of a part."""
 
     part: str
     scan_ids: NDArray[np.str_]
-    patient_ids: NDArray[np.str_]
     rows: Rows
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """An expert that was fitted, and what came of it; `metrics` of scans, and under `..._patient` of patients."""
+    """An expert that was fitted, with its predictions and metrics.
+
+    A control has metrics alone, and no expert where its changed rows cannot be fitted.
+    """
 
     fit: Fit
-    expert: Expert
+    expert: Expert | None
     predictions: tuple[Prediction, ...]
     metrics: dict[str, float]
 
 
-def cross_validate(fits: Sequence[Fit], settings: RadiomicsSettings, *, jobs: int) -> Iterator[Evaluation]:
+def cross_validate(fits: Sequence[Fit], settings: ExpertSettings, *, jobs: int) -> Iterator[Evaluation]:
     """Make fits, `jobs` at once; their evaluations come in order."""
     # Threads suffice: XGBoost works outside the interpreter's lock, and rows need no copies.
     with ThreadPoolExecutor(jobs) as pool:
@@ -67,35 +74,44 @@ def cross_validate(fits: Sequence[Fit], settings: RadiomicsSettings, *, jobs: in
 
 
 def _of_equal_train(fits: Sequence[Fit]) -> list[list[Fit]]:
-    """Neighbours whose expert is the same: rounds that swap val and test. Labels are shuffled anew in each round."""
+    """Group neighbours that have the same expert: rounds that swap val and test."""
 
     def train(fit: Fit) -> tuple[Hashable, ...]:
-        return id(fit.inputs), fit.round.train, fit.permutation, fit.round.index if fit.permutation else None
+        return fit.inputs.name, fit.round.train, fit.permutation
 
     return [list(group) for _, group in groupby(fits, train)]
 
 
-def evaluate_together(fits: Sequence[Fit], settings: RadiomicsSettings) -> list[Evaluation]:
-    """Fit one expert on the train that the fits share; predict val and test of each."""
-    every = [_read(fit) for fit in fits]
+def evaluate_together(fits: Sequence[Fit], settings: ExpertSettings) -> list[Evaluation]:
+    """Fit one expert on the train that the fits share, and evaluate it in the round of each fit."""
+    if fits[0].control:
+        return _evaluate_control(fits, settings, fits[0].control)
     inputs = fits[0].inputs
-    expert = RadiomicsExpert(inputs.region, inputs.matrix.feature_names, settings).fit(every[0].train)
-    return [_evaluate(fit, parts, expert) for fit, parts in zip(fits, every, strict=True)]
+    expert = settings.expert(inputs).fit(read_part(inputs.matrix, fits[0].round, "train"))
+    return [_evaluate(fit, expert) for fit in fits]
 
 
-def _read(fit: Fit) -> Parts:
-    parts = read_parts(fit.inputs.matrix, fit.round)
-    return permute_labels(parts, fit.permutation) if fit.permutation else parts
+def _evaluate(fit: Fit, expert: Expert) -> Evaluation:
+    val, test = (_predict(expert, read_part(fit.inputs.matrix, fit.round, name), fit.classes) for name in ("val", "test"))
+    return Evaluation(fit, expert, (val, test), evaluate(val.rows, test.rows))
 
 
-def _evaluate(fit: Fit, parts: Parts, expert: Expert) -> Evaluation:
-    val, test = (_predict(expert, part, fit.classes) for part in (parts.val, parts.test))
-    of_patients = evaluate(*(by_patient(each.rows, each.patient_ids) for each in (val, test)))
-    metrics = evaluate(val.rows, test.rows) | {f"{name}_patient": value for name, value in of_patients.items()}
-    return Evaluation(fit, expert, (val, test), metrics)
+def _evaluate_control(fits: Sequence[Fit], settings: ExpertSettings, control: Control) -> list[Evaluation]:
+    """AUCs of test; a round whose changed rows cannot be fitted or tested has NaN."""
+    inputs = fits[0].inputs
+    matrix = control.apply(inputs.matrix)
+    fittable = [fit for fit in fits if not lack(matrix, fit.round, ("train", "test"))]
+    expert = settings.expert(inputs).fit(read_part(matrix, fittable[0].round, "train")) if fittable else None
+    evaluations = []
+    for fit in fits:
+        metrics = dict.fromkeys(("auc_test", "auc_test_patient"), np.nan)
+        if expert and fit in fittable:
+            metrics = aucs_of_test(_predict(expert, read_part(matrix, fit.round, "test"), fit.classes).rows)
+        evaluations.append(Evaluation(fit, expert, (), metrics))
+    return evaluations
 
 
 def _predict(expert: Expert, part: Part, classes: int) -> Prediction:
     probabilities = np.zeros((len(part.y), classes))
     probabilities[:, expert.classes_] = expert.predict_proba(part.X)
-    return Prediction(part.name, part.scan_ids, part.patient_ids, Rows(part.y, probabilities))
+    return Prediction(part.name, part.scan_ids, Rows(part.y, probabilities, part.patient_ids))

@@ -7,8 +7,7 @@ import json
 from typing import Any, NamedTuple
 
 from ren_models.cross_validation import Fit
-from ren_models.experts import RadiomicsExpert
-from ren_models.experts.settings import RadiomicsSettings
+from ren_models.experts import ExpertSettings
 from ren_models.metrics import METRICS_VERSION
 from ren_models.splits import Split
 
@@ -27,7 +26,7 @@ class Experiment(NamedTuple):
     split : Split
     spec_id : str
         Settings of the features.
-    settings : RadiomicsSettings
+    settings : ExpertSettings
     keeps : frozenset of str
         What is kept beside results: `predictions`, and `files` of the models.
     kind : str
@@ -41,7 +40,7 @@ class Experiment(NamedTuple):
     name: str
     split: Split
     spec_id: str
-    settings: RadiomicsSettings
+    settings: ExpertSettings
     keeps: frozenset[str] = frozenset()
     kind: str = "expert"
     left_out: tuple[str, ...] = ()
@@ -55,6 +54,6 @@ class Experiment(NamedTuple):
     def model_id(self, fit: Fit) -> str:
         """First 16 hexadecimal digits of the SHA-256 of everything that decides what the model is and what it is measured by."""
         what = [fit.inputs.method, fit.inputs.region, fit.inputs.digest, fit.classes, fit.round.index, fit.permutation]
-        how = [self.sound_only, self.settings.as_dict(), RadiomicsExpert.VERSION, METRICS_VERSION]
+        how = [self.sound_only, self.settings.as_dict(), self.settings.version, METRICS_VERSION]
         content = json.dumps([*self.key.values(), self.spec_id, *how, *what])
         return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -63,7 +63,13 @@ def whole_set_inputs(store: FeatureStore, regions: Iterable[Inputs]) -> tuple[In
     every = tuple(regions)
     lobes = [each for each in every if members[str(each.region)] == 1]
     sets = [Inputs("radiomics_lobe_mean", None, _mean(lobes))] if len(lobes) > 1 else []
-    return (*sets, Inputs("radiomics_all_regions", None, _side_by_side(every))) if len(every) > 1 else ()
+    return (*sets, *all_regions(every)) if len(every) > 1 else ()
+
+
+def all_regions(regions: Iterable[Inputs]) -> tuple[Inputs, ...]:
+    """The features of all regions side by side, named <region>_<feature>; none of a single region."""
+    every = tuple(regions)
+    return (Inputs("radiomics_all_regions", None, _side_by_side(every)),) if len(every) > 1 else ()
 
 
 def _mean(regions: Iterable[Inputs]) -> Matrix:

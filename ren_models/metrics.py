@@ -1,6 +1,6 @@
-"""How good probabilities are: pure functions of labels and probabilities.
+"""Metrics of probabilities: pure functions of labels, probabilities and patients.
 
-Where a value does not exist (an AUC of one class, the slope of perfectly separated classes) it is NaN.
+A value that does not exist is NaN: the AUC of one class, a threshold from too few negatives.
 """
 
 from __future__ import annotations
@@ -10,33 +10,34 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.special import expit, logit
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
+from scipy.stats import rankdata
+from sklearn.metrics import average_precision_score, brier_score_loss
 
 SPECIFICITY = 0.9
-"""At which sensitivity is reported."""
+"""Specificity at which sensitivity is reported."""
 
-METRICS_VERSION = 2
-"""Of the definitions here; raise it with any change that could change a value."""
+NEGATIVE_PATIENTS = 10
+"""Fewest negative patients that set a threshold: of fewer, a specificity of 90 % is not even a possible share."""
 
-FLOOR = 1e-6
-"""Probabilities are this far from 0 and 1 before their logarithm is taken."""
+METRICS_VERSION = 3
+"""Version of the definitions in this module; raise it with any change that could change a value."""
 
 
 class Rows(NamedTuple):
-    """Labels with what a model said.
+    """Labels and predicted probabilities; a row is a scan or a patient.
 
     Attributes
     ----------
     y : ndarray of int, shape (row,)
     probabilities : ndarray of float, shape (row, class)
-        Of the classes 0, 1, ... in their order.
+        Probabilities of the classes 0, 1, ... in their order.
+    patients : ndarray of str, shape (row,)
+        Patient of each row.
     """
 
     y: NDArray[np.int64]
     probabilities: NDArray[np.float64]
+    patients: NDArray[np.str_]
 
     @property
     def binary(self) -> bool:
@@ -54,22 +55,36 @@ class Rows(NamedTuple):
         return bool(len(np.unique(self.y)) == self.probabilities.shape[1])
 
 
-def by_patient(rows: Rows, patients: NDArray[np.str_]) -> Rows:
+def by_patient(rows: Rows) -> Rows:
     """One row a patient: the mean of the probabilities, and the largest label of these rows [METHOD section 4].
 
     A patient whose label changes with time has the label of those scans that have the region.
+
+    Examples
+    --------
+    >>> scans = Rows(np.array([0, 1]), np.array([[0.75, 0.25], [0.25, 0.75]]), np.array(["p1", "p1"]))
+    >>> by_patient(scans)
+    Rows(y=array([1]), probabilities=array([[0.5, 0.5]]), patients=array(['p1'], dtype='<U2'))
     """
-    names, place = np.unique(patients, return_inverse=True)
-    sums = np.zeros((len(names), rows.probabilities.shape[1]))
+    patients, place = np.unique(rows.patients, return_inverse=True)
+    sums = np.zeros((len(patients), rows.probabilities.shape[1]))
     np.add.at(sums, place, rows.probabilities)
-    y = np.full(len(names), -1)
+    y = np.full(len(patients), -1)
     np.maximum.at(y, place, rows.y)
-    return Rows(y, sums / np.bincount(place)[:, None])
+    return Rows(y, sums / np.bincount(place)[:, None], patients)
 
 
 def auc(rows: Rows) -> float:
     """Area under the ROC curve; of more than two classes, the unweighted mean of each against the rest."""
-    return _mean_over_classes(rows, roc_auc_score)
+    return _mean_over_classes(rows, _rank_auc)
+
+
+def _rank_auc(positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
+    """Share of pairs of a positive and a negative in the right order, ties counting half (Mann and Whitney 1947)."""
+    # scikit-learn's function checks its arguments for longer than a shuffled expert takes to predict.
+    positives = int(positive.sum())
+    smallest = positives * (positives + 1) / 2
+    return float((rankdata(scores)[positive].sum() - smallest) / (positives * (len(scores) - positives)))
 
 
 def average_precision(rows: Rows) -> float:
@@ -92,46 +107,16 @@ def brier(rows: Rows) -> float:
     return float(((rows.probabilities - outcome) ** 2).sum(1).mean())
 
 
-class Calibration(NamedTuple):
-    """Weak calibration (Van Calster et al., J Clin Epidemiol 2016;74:167); 1 and 0 are perfect.
-
-    Attributes
-    ----------
-    slope : float
-        Of the logistic regression of the outcome on the log odds (Cox, Biometrika 1958;45:562); below 1 where probabilities
-        are too extreme.
-    intercept : float
-        Of the same regression with the slope held at 1, calibration in the large; above 0 where probabilities are too low.
-    """
-
-    slope: float
-    intercept: float
-
-
-def calibration(rows: Rows) -> Calibration:
-    """Slope and intercept; NaN of one class. Perfectly separated classes have no finite slope: NaN too."""
-    if not rows.usable:
-        return Calibration(np.nan, np.nan)
-    log_odds = logit(np.clip(rows.positive, FLOOR, 1 - FLOOR))
-    # At the maximum of the likelihood, probabilities sum to the number of positives.
-    intercept = brentq(lambda shift: expit(log_odds + shift).mean() - rows.y.mean(), -50, 50)
-    if _separated(rows):
-        return Calibration(np.nan, float(intercept))
-    fit = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000).fit(log_odds[:, None], rows.y)
-    return Calibration(float(fit.coef_[0, 0]), float(intercept))
-
-
-def _separated(rows: Rows) -> bool:
-    positive, negative = rows.positive[rows.y == 1], rows.positive[rows.y == 0]
-    return bool(positive.min() >= negative.max() or positive.max() <= negative.min())
-
-
 def threshold_at_specificity(val: Rows, specificity: float = SPECIFICITY) -> float:
-    """Smallest threshold above which no more than the allowed share of the negatives of val lies; NaN without negatives."""
-    negatives = np.sort(val.positive[val.y == 0])
-    if not len(negatives):
+    """Smallest threshold that at most the allowed share of the negatives of val exceeds; NaN of too few negative patients.
+
+    Scans of one patient resemble each other: `NEGATIVE_PATIENTS` counts patients, whatever a row is.
+    """
+    negative = val.y == 0
+    if len(np.unique(val.patients[negative])) < NEGATIVE_PATIENTS:
         return np.nan
-    return float(negatives[int(np.ceil(specificity * len(negatives) - 1e-9)) - 1])
+    scores = np.sort(val.positive[negative])
+    return float(scores[int(np.ceil(specificity * len(scores) - 1e-9)) - 1])
 
 
 def sensitivity(rows: Rows, threshold: float) -> float:
@@ -149,28 +134,36 @@ def _share(hits: NDArray[np.bool_], threshold: float) -> float:
 
 
 def evaluate(val: Rows, test: Rows) -> dict[str, float]:
-    """Every metric, of both parts; what takes a threshold takes it from val.
+    """Compute every metric of both parts, of scans and (`..._patient`) of patients; the threshold comes from val.
 
     Parameters
     ----------
     val, test : Rows
+        Rows of scans.
 
     Returns
     -------
     dict of str to float
-        `auc_val`, `auc_test` and so on. With two classes also calibration, and sensitivity at 90 % specificity with the
+        `auc_val`, `auc_test`, `auc_test_patient` and so on. With two classes also sensitivity at 90 % specificity, and the
         specificity that the threshold of val has in test.
     """
-    found: dict[str, float] = {}
+    of_patients = _metrics(by_patient(val), by_patient(test))
+    return _metrics(val, test) | {f"{name}_patient": value for name, value in of_patients.items()}
+
+
+def aucs_of_test(test: Rows) -> dict[str, float]:
+    """AUCs of test alone, by the names of `evaluate`: all that a chance control needs."""
+    return {"auc_test": auc(test), "auc_test_patient": auc(by_patient(test))}
+
+
+def _metrics(val: Rows, test: Rows) -> dict[str, float]:
+    metrics: dict[str, float] = {}
     for part, rows in (("val", val), ("test", test)):
-        found |= {f"auc_{part}": auc(rows), f"average_precision_{part}": average_precision(rows), f"brier_{part}": brier(rows)}
+        metrics |= {f"auc_{part}": auc(rows), f"average_precision_{part}": average_precision(rows), f"brier_{part}": brier(rows)}
     if test.binary:
-        slope, intercept = calibration(test)
         threshold = threshold_at_specificity(val)
-        found |= {
-            "calibration_slope_test": slope,
-            "calibration_intercept_test": intercept,
+        metrics |= {
             "sensitivity_at_90_specificity_test": sensitivity(test, threshold),
             "specificity_at_threshold_test": specificity(test, threshold),
         }
-    return found
+    return metrics

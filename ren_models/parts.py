@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -81,34 +81,10 @@ def read_part(matrix: Matrix, each: Round, name: str) -> Part:
     return Part(name, each.index, own.X, own.y, own.scan_ids, own.patient_ids)
 
 
-def lack(matrix: Matrix, each: Round) -> str | None:
-    """What a round lacks for a fit: rows in a part, or two classes in train; None when it lacks nothing."""
-    found = {name: matrix.y[np.isin(matrix.patient_ids, sorted(each.patients(name)))] for name in PARTS}
-    empty = [name for name, y in found.items() if not len(y)]
+def lack(matrix: Matrix, each: Round, parts: tuple[str, ...] = PARTS) -> str | None:
+    """Say why a round cannot be fitted: no rows in one of the parts, or one class in train; None when it can."""
+    labels = {name: matrix.y[np.isin(matrix.patient_ids, sorted(each.patients(name)))] for name in parts}
+    empty = [name for name, y in labels.items() if not len(y)]
     if empty:
         return f"no rows in {' and '.join(empty)}"
-    return "one class in train" if len(np.unique(found["train"])) < 2 else None
-
-
-def permute_labels(parts: Parts, seed: int) -> Parts:
-    """Labels shuffled between the patients of each part: what is left of an AUC then is leakage or chance.
-
-    A patient's scans take the labels of another patient's scans, in the order of the rows; of a patient with fewer or more
-    scans, those at the same share of its rows: where classes differ in scans a patient, the share of scans of a class changes.
-    Regions that the same patients have are shuffled alike.
-    """
-    return Parts(*(_permuted(part, seed, number) for number, part in enumerate(parts)))
-
-
-def _permuted(part: Part, seed: int, number: int) -> Part:
-    return replace(part, y=labels_of_donors(part.y, part.patient_ids, np.random.default_rng([seed, part.round, number])))
-
-
-def labels_of_donors(y: NDArray[np.int64], patients: NDArray[np.str_], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Labels after each patient's have been given to another one, shape (scan,)."""
-    places = [np.flatnonzero(patients == name) for name in np.unique(patients)]
-    shuffled = y.copy()
-    for own, donor in zip(places, rng.permutation(len(places)), strict=True):
-        given = y[places[donor]]
-        shuffled[own] = given[np.arange(len(own)) * len(given) // len(own)]
-    return shuffled
+    return "one class in train" if len(np.unique(labels["train"])) < 2 else None

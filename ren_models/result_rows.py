@@ -58,9 +58,12 @@ class ResultRows:
             "model_id": model_id,
             "kind": self.experiment.kind,
             "architecture": evaluation.fit.inputs.method,
-            "params": json.dumps(evaluation.expert.params | {"sound_only": self.experiment.sound_only}),
-            "checkpoint": save_model(evaluation.expert, self.store, model_id) if files else None,
+            "params": json.dumps(self._params(evaluation) | {"sound_only": self.experiment.sound_only}),
+            "checkpoint": save_model(evaluation.expert, self.store, model_id) if files and evaluation.expert else None,
         }
+
+    def _params(self, evaluation: Evaluation) -> dict[str, Any]:
+        return evaluation.expert.params if evaluation.expert else self.experiment.settings.as_dict()
 
     def frames(self) -> Iterator[tuple[str, pl.DataFrame]]:
         """Tables with their rows."""
@@ -78,7 +81,7 @@ def _frame(evaluation: Evaluation, prediction: Prediction, model_id: str) -> pl.
     columns = {
         "model_id": model_id,
         "scan_id": prediction.scan_ids,
-        "patient_id": prediction.patient_ids,
+        "patient_id": rows.patients,
         "region": evaluation.fit.inputs.region,
         "architecture": evaluation.fit.inputs.method,
         "round": evaluation.fit.round.index,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from ren_features import FeatureStore
 from ren_features.store.connection import transaction
@@ -15,48 +15,73 @@ from ren_models.result_rows import ResultRows
 
 Listener = Callable[[str, int], None]
 
+OF_EXPERIMENT = "WHERE experiment = ? AND task = ? AND split_id = ?"
+
+SAME_FIT = " AND ".join(
+    f"r.{result} IS NOT DISTINCT FROM m.{model}"
+    for result, model in {
+        name: "architecture" if name == "method" else name
+        for name in ("experiment", "task", "split_id", "method", "region", "round", "permutation")
+    }.items()
+)
+"""Whether a row r of `results` is of model m."""
+
 
 def run_experiment(
     store: FeatureStore, experiment: Experiment, fits: Sequence[Fit], *, jobs: int, listener: Listener | None = None
 ) -> None:
-    """Make the fits, and put their rows in place of those that the experiment had of this task and split.
+    """Make the fits that the store lacks, and remove rows of the experiment that belong to none of the fits.
 
     All of them are stored, or none. The same fits give the same rows, but for the run that they name.
     """
+    planned = {experiment.model_id(fit): fit for fit in fits}
+    kept = planned.keys() & stored_models(store, experiment).keys()
+    missing = [fit for model_id, fit in planned.items() if model_id not in kept]
     try:
         with computing(store.connection, experiment.spec_id) as run_id:
             rows = ResultRows(store.path, experiment, run_id)
-            for evaluation in cross_validate(fits, experiment.settings, jobs=jobs):
+            for evaluation in cross_validate(missing, experiment.settings, jobs=jobs):
                 rows.add(evaluation)
                 if listener:
                     listener(evaluation.fit.inputs.name, 1)
-            _replace(store, experiment, rows)
+            _replace(store, experiment, kept, rows)
     finally:
         remove_unnamed(store)
 
 
+def missing_fits(store: FeatureStore, experiment: Experiment, fits: Iterable[Fit]) -> int:
+    """Number of fits that the store lacks."""
+    stored = stored_models(store, experiment)
+    return sum(experiment.model_id(fit) not in stored for fit in fits)
+
+
 def is_stored(store: FeatureStore, experiment: Experiment, fits: Iterable[Fit]) -> bool:
-    """Whether the store has the models of exactly these fits with their files, and results and predictions of as many."""
-    key = list(experiment.key.values())
-    which = "WHERE experiment = ? AND task = ? AND split_id = ?"
-    models = store.sql(f"SELECT model_id, checkpoint FROM models {which}", key)
-    results = f"SELECT count(*) FROM (SELECT DISTINCT method, region, round, permutation FROM results {which})"
-    predictions = f"SELECT count(DISTINCT model_id) FROM predictions WHERE model_id IN (SELECT model_id FROM models {which})"
-    counts = [store.sql(results, key).item()]
-    counts += [store.sql(predictions, key).item()] if "predictions" in experiment.keeps else []
-    files = [model_folder(store.path) / name for name in models["checkpoint"].drop_nulls()]
-    return (
-        set(models["model_id"]) == {experiment.model_id(fit) for fit in fits}
-        and all(count == len(models) for count in counts)
-        and all(path.is_file() for path in files)
+    """Whether the store has the models of exactly these fits, complete."""
+    planned = {experiment.model_id(fit) for fit in fits}
+    models = store.sql(f"SELECT count(*) FROM models {OF_EXPERIMENT}", list(experiment.key.values())).item()
+    return planned == stored_models(store, experiment).keys() and models == len(planned)
+
+
+def stored_models(store: FeatureStore, experiment: Experiment) -> dict[str, int]:
+    """Seed of the control of each model that is complete: with results, and the predictions and files that are kept."""
+    models = store.sql(
+        f"""SELECT model_id, permutation, checkpoint FROM models m {OF_EXPERIMENT} AND EXISTS (FROM results r WHERE {SAME_FIT})
+        AND (NOT ? OR permutation > 0 OR EXISTS (FROM predictions p WHERE p.model_id = m.model_id))""",
+        [*experiment.key.values(), "predictions" in experiment.keeps],
     )
+    folder = model_folder(store.path)
+    return {
+        model_id: seed for model_id, seed, checkpoint in models.rows() if checkpoint is None or (folder / checkpoint).is_file()
+    }
 
 
-def _replace(store: FeatureStore, experiment: Experiment, rows: ResultRows) -> None:
-    which = "SELECT model_id FROM models WHERE experiment = ? AND task = ? AND split_id = ?"
+def _replace(store: FeatureStore, experiment: Experiment, kept: Collection[str], rows: ResultRows) -> None:
+    key = list(experiment.key.values())
     with transaction(store.connection):
-        store.connection.execute(f"DELETE FROM predictions WHERE model_id IN ({which})", list(experiment.key.values()))
-        delete(store.connection, experiment.key, "models", "results")
+        gone = f"model_id IN (SELECT model_id FROM models {OF_EXPERIMENT}) AND NOT list_contains(?, model_id)"
+        for table in ("predictions", "models"):
+            store.connection.execute(f"DELETE FROM {table} WHERE {gone}", [*key, list(kept)])
+        store.connection.execute(f"DELETE FROM results r {OF_EXPERIMENT} AND NOT EXISTS (FROM models m WHERE {SAME_FIT})", key)
         # Its numbers explain the models that go.
         delete(store.connection, experiment.key | {"experiment": attribution_of(experiment.name)}, "results")
         for table, frame in rows.frames():

@@ -75,6 +75,11 @@ class Split:
         """All of them; each is in one part of every round."""
         return frozenset.union(*(self.rounds[0].patients(part) for part in PARTS))
 
+    @property
+    def test_share(self) -> float:
+        """Patients in test for each one in train, averaged over the rounds."""
+        return float(np.mean([len(number.test) / len(number.train) for number in self.rounds]))
+
 
 def make_split(labels: Mapping[str, int], task: str, *, protocol: str = "full", folds: int = 5, seed: int = 42) -> Split:
     """Split patients.

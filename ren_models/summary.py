@@ -1,20 +1,23 @@
-"""What an experiment gave, in a few lines."""
+"""The outcome of an experiment in a few lines."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ren_features import FeatureStore
+from ren_models.chance import chance
 from ren_models.experiment import Experiment
+from ren_models.mean import mean_over_rounds
+from ren_models.radiomics import SHUFFLED
+from ren_models.splits import Split
 
-SUMMARY = """
-    WITH one AS (
-        SELECT method, region, if(permutation > 0, permutation, round) AS repeat,
-               avg(value) FILTER (metric = 'auc_test') AS scans, avg(value) FILTER (metric = 'auc_test_patient') AS patients
-        FROM results WHERE experiment = ? AND task = ? AND split_id = ? GROUP BY ALL
-    )
-    SELECT method, coalesce(region, '-'), avg(scans), stddev(scans), avg(patients)
-    FROM one LEFT JOIN regions ON region = name GROUP BY method, region, position ORDER BY method, position NULLS LAST
+BY_ROUND = """
+    SELECT method, region, position, metric, list(value ORDER BY round) AS rounds
+    FROM results LEFT JOIN regions ON region = name
+    WHERE experiment = ? AND task = ? AND split_id = ? AND metric IN ('auc_test', 'auc_test_patient') GROUP BY ALL
 """
 
 DOUBTED = """
@@ -30,23 +33,47 @@ def span(counts: Iterable[int]) -> str:
 
 
 def summary(store: FeatureStore, experiment: Experiment) -> str:
-    """Mean AUC of the test parts by method and region."""
+    """Mean AUC of the test parts by method and region, with the 95 % interval of the mean; of shuffled labels, p-values."""
     split = experiment.split
-    rounds = f"{len(split.rounds)} rounds test {span(len(each.test) for each in split.rounds)} patients each"
-    repeats = "shuffles" if experiment.kind == "control" else "rounds"
-    lines = [
-        f"experiment {experiment.name}, task {split.task}, split {split.split_id}: {rounds}",
-        f"{'method':<22} {'region':<7} AUC of scans (SD over {repeats}), of patients",
-    ]
-    for method, region, scans, sd, patients in store.sql(SUMMARY, list(experiment.key.values())).rows():
-        cells = (f"{value:.3f}" if value is not None else "-" for value in (scans, sd, patients))
-        lines.append("{:<22} {:<7} {} ({}), {}".format(method, region, *cells))
-    return "\n".join(lines)
+    rounds = f"{len(split.rounds)} rounds test {span(len(number.test) for number in split.rounds)} patients each"
+    title = f"experiment {experiment.name}, task {split.task}, split {split.split_id}: {rounds}"
+    table = _of_shuffles(store, split) if experiment.name == SHUFFLED else _of_rounds(store, experiment)
+    return "\n".join([title, *table])
+
+
+def _of_rounds(store: FeatureStore, experiment: Experiment) -> Iterator[str]:
+    frame = store.sql(BY_ROUND, list(experiment.key.values()))
+    wide = frame.pivot("metric", index=["method", "region", "position"], values="rounds").sort(
+        "method", "position", nulls_last=True
+    )
+    yield f"{'method':<22} {'region':<7} {'AUC of scans (95 % interval of the mean)':<42} of patients"
+    for method, region, scans, patients in wide.select("method", "region", "auc_test", "auc_test_patient").iter_rows():
+        cells = (interval_text(np.array(values, float), experiment.split.test_share) for values in (scans, patients))
+        yield "{:<22} {:<7} {:<42} {}".format(method, region or "-", *cells)
+
+
+def interval_text(values: NDArray[np.float64], test_share: float) -> str:
+    """Mean over rounds with its corrected interval, as `0.812 (0.701 to 0.923)`; `-` where there is none."""
+    mean = mean_over_rounds(values, test_share, least=0, most=1)
+    if not mean.rounds:
+        return "-"
+    return f"{mean.mean:.3f} ({mean.low:.3f} to {mean.high:.3f})" if mean.rounds > 1 else f"{mean.mean:.3f}"
+
+
+def _of_shuffles(store: FeatureStore, split: Split) -> Iterator[str]:
+    table = chance(store, split)
+    shuffles, smallest = table.select("shuffles", "p_smallest").row(0)
+    yield f"{shuffles} shuffles, so that no p-value is below {smallest:.2g}; the last column is adjusted for {len(table)} experts"
+    yield f"{'method':<22} {'region':<7} {'AUC of shuffled labels (SD)':<28} {'AUC of the labels':<18} {'p':<7} p, adjusted"
+    for row in table.iter_rows(named=True):
+        cells = ("-" if row[name] is None else f"{row[name]:.3f}" for name in ("auc", "p", "p_adjusted"))
+        shuffled = f"{row['shuffled_mean']:.3f} ({row['shuffled_sd']:.3f})"
+        yield "{:<22} {:<7} {:<28} {:<18} {:<7} {}".format(row["method"], row["region"] or "-", shuffled, *cells)
 
 
 def notes(store: FeatureStore, experiment: Experiment) -> list[str]:
-    """What its reader should know before it is run: scans that quality doubts, and rounds that are left out."""
+    """Remarks to read before an experiment runs: scans with doubtful regions, and rounds that cannot be fitted."""
     doubted, scans = store.sql(DOUBTED, [experiment.split.task]).row(0)
-    fate = "these are left out" if experiment.sound_only else "they take part; --sound-only leaves these regions out"
+    fate = "these regions are excluded" if experiment.sound_only else "they take part; --sound-only excludes these regions"
     quality = [f"{doubted} of {scans} scans have regions with warnings or errors in quality, or never judged: {fate}"]
     return [*(quality if doubted else []), *(f"left out: {reason}" for reason in experiment.left_out)]

@@ -12,8 +12,15 @@ from ren_features.command_line import Jobs, Store
 from ren_models.cli.options import SoundOnly, SplitId, Task
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from analysis.figure import Drawing
     from analysis.stored_results import Setting
+    from ren_features import FeatureStore
+    from ren_models.cross_validation import Fit
+    from ren_models.experiment import Experiment
+
+    Plan = Callable[[FeatureStore], tuple[Experiment, Sequence[Fit]]]
 
 
 def _writable(folder: Path) -> Path:
@@ -36,15 +43,33 @@ Folder = Annotated[
 ]
 
 
-def fig3(store: Store, task: Task, output: Folder, split_id: SplitId = None) -> None:
+def fig3(
+    store: Store,
+    task: Task,
+    output: Folder,
+    refit: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Add intervals from N resamples of the patients with refitted experts; missing fits are made.",
+        ),
+    ] = 0,
+    split_id: SplitId = None,
+    *,
+    jobs: Jobs = None,
+) -> None:
     """Draw AUCs of regional experts, by region and architecture.
 
-    Example: ren-analysis fig3 --store ren.duckdb --task has_ILD -o figures
+    Example: ren-analysis fig3 --store ren.duckdb --task has_ILD -o figures --refit 200
     """
     from analysis.regional import draw_regional
     from analysis.stored_results import read_setting
     from ren_features import FeatureStore
+    from ren_models.radiomics import plan_refits
 
+    if refit:
+        _fit_missing(store, lambda opened: plan_refits(opened, task, refit, split_id=split_id), jobs)
     with FeatureStore(store) as opened:
         drawing = draw_regional(read_setting(opened, task, split_id))
     _save(drawing, output, "fig3")
@@ -59,15 +84,16 @@ def fig4(
     sound_only: SoundOnly = False,
     jobs: Jobs = None,
 ) -> None:
-    """Draw what families of features tell; fits that the store lacks are made and stored first.
+    """Draw the AUC of each family of features alone, and the loss without it; missing fits are made and stored first.
 
     Example: ren-analysis fig4 --store ren.duckdb --task has_ILD -o figures
     """
     from analysis.ablation import draw_ablation
     from analysis.stored_results import read_setting
     from ren_features import FeatureStore
+    from ren_models.ablation import plan_ablation
 
-    _fit_ablation(store, task, split_id, sound_only=sound_only, jobs=jobs)
+    _fit_missing(store, lambda opened: plan_ablation(opened, task, split_id=split_id, sound_only=sound_only), jobs)
     with FeatureStore(store) as opened:
         drawing = draw_ablation(read_setting(opened, task, split_id))
     _save(drawing, output, "fig4")
@@ -122,7 +148,7 @@ def comparison(
     baseline: Annotated[str, typer.Option(help="Method that the others are compared with.")] = "radiomics_all_regions",
     split_id: SplitId = None,
 ) -> None:
-    """Compare every expert with one of them: paired and corrected t-tests, bootstrap of patients, DeLong, Holm.
+    """Compare every expert and baseline with one method: differences of AUC with the corrected t-test, calibration.
 
     Example: ren-analysis comparison --store ren.duckdb --task has_ILD -o figures --baseline "radiomics LLL"
     """
@@ -135,21 +161,22 @@ def comparison(
     _save(drawing, output, "comparison")
 
 
-def _fit_ablation(store: Path, task: str, split_id: str | None, *, sound_only: bool, jobs: int | None) -> None:
+def _fit_missing(store: Path, plan: Plan, jobs: int | None) -> None:
+    """Make and store the fits of a plan that the store lacks; a store that has them is not opened for writing."""
     from ren_features import FeatureStore
     from ren_features.cores import available_cores
     from ren_features.progress import counter
-    from ren_models.ablation import plan_ablation
-    from ren_models.running import is_stored, run_experiment
+    from ren_models.running import is_stored, missing_fits, run_experiment
     from ren_models.summary import notes
 
     with FeatureStore(store) as opened:
-        experiment, fits = plan_ablation(opened, task, split_id=split_id, sound_only=sound_only)
+        experiment, fits = plan(opened)
         if is_stored(opened, experiment, fits):
             return
+        missing = missing_fits(opened, experiment, fits)
         for note in notes(opened, experiment):
             typer.echo(note, err=True)
-    with FeatureStore(store, read_only=False) as opened, counter(len(fits), "fits") as tell:
+    with FeatureStore(store, read_only=False) as opened, counter(missing, "fits") as tell:
         run_experiment(opened, experiment, fits, jobs=jobs or available_cores(), listener=tell)
 
 

@@ -37,8 +37,8 @@ class Matrix(NamedTuple):
     patient_ids: NDArray[np.str_]
     feature_names: tuple[str, ...]
 
-    def select_rows(self, rows: NDArray[np.bool_]) -> Matrix:
-        """Some of the rows; `rows` is True where one is kept, shape (scan,)."""
+    def select_rows(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Matrix:
+        """Some of the rows: those where a mask of shape (scan,) is True, or those at given places."""
         return Matrix(self.X[rows], self.y[rows], self.scan_ids[rows], self.patient_ids[rows], self.feature_names)
 
     def select_features(self, names: Iterable[str]) -> Matrix:

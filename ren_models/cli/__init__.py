@@ -5,7 +5,9 @@ from __future__ import annotations
 from ren_features.command_line import application, run
 from ren_models.cli import radiomics, split
 
-app = application("ren-models", "Rows of a store become experts, and what they predict.", split.split, radiomics.radiomics)
+app = application(
+    "ren-models", "Rows of a store become experts, and what they predict.", split.split, radiomics.radiomics, radiomics.chance
+)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What every expert can do."""
+"""The protocols of experts and of their settings."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ren_models.inputs import Inputs
 from ren_models.parts import Part
 
 
@@ -35,3 +36,17 @@ class Expert(Protocol):
 
     def save(self, path: Path) -> None:
         """Write one file that a class method `load` reads."""
+
+
+class ExpertSettings(Protocol):
+    """Settings of the experts of one experiment."""
+
+    @property
+    def version(self) -> str:
+        """Version of the expert's definition and of the library behind it."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """All settings, as JSON holds them."""
+
+    def expert(self, inputs: Inputs) -> Expert:
+        """An expert on these inputs, not fitted yet."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import xgboost
 from numpy.typing import NDArray
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
@@ -45,9 +44,6 @@ class RadiomicsExpert:
     ----------
     Chen and Guestrin, KDD 2016 (XGBoost).
     """
-
-    VERSION = f"1, XGBoost {xgboost.__version__}"
-    """Of its definition; raise the first number with any change that could change a prediction."""
 
     def __init__(self, region: str | None, feature_names: tuple[str, ...], settings: RadiomicsSettings = REN_SETTINGS) -> None:
         self.region, self.feature_names, self.settings = region, feature_names, settings

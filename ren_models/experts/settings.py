@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import xgboost
 
 from ren_features.errors import SpecError
 from ren_features.yaml_file import mapping, read_yaml, refuse_unknown
+
+if TYPE_CHECKING:
+    from ren_models.experts.radiomics import RadiomicsExpert
+    from ren_models.inputs import Inputs
 
 RANGES: Mapping[str, tuple[type, float, float]] = {
     "n_estimators": (int, 1, 100_000),
@@ -95,6 +101,17 @@ class RadiomicsSettings:
         content = mapping(read_yaml(path, "settings"), what)
         refuse_unknown(content, [each.name for each in fields(cls)], what)
         return cls(**content)
+
+    @property
+    def version(self) -> str:
+        """Version of the expert; raise the first number with any change that could change a prediction."""
+        return f"1, XGBoost {xgboost.__version__}"
+
+    def expert(self, inputs: Inputs) -> RadiomicsExpert:
+        """An expert with these settings, not fitted yet."""
+        from ren_models.experts.radiomics import RadiomicsExpert  # which needs these settings
+
+        return RadiomicsExpert(inputs.region, inputs.matrix.feature_names, self)
 
     @property
     def booster(self) -> dict[str, Any]:

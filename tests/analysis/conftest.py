@@ -10,6 +10,7 @@ import pytest
 from analysis.stored_results import Setting, read_setting
 from ren_features import FeatureStore
 from ren_models.ablation import plan_ablation
+from ren_models.baselines import plan_baselines
 from ren_models.radiomics import plan_radiomics
 from ren_models.running import run_experiment
 from ren_models.stored_splits import store_split
@@ -27,7 +28,7 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     with FeatureStore(path, read_only=False) as store:
         store_split(store, TASK, protocol="paper", folds=2)
-        for plan in (plan_radiomics, plan_ablation):
+        for plan in (plan_radiomics, plan_baselines, plan_ablation):
             run_experiment(store, *plan(store, TASK), jobs=2)
     return path
 

@@ -17,8 +17,8 @@ from statsmodels.stats.multitest import multipletests
 
 from analysis.ablation import draw_ablation, number
 from analysis.attribution import draw_attribution
-from analysis.bootstrap import interval, patient_counts, weighted_auc
-from analysis.comparison import cluster_bootstrap, corrected_t, delong, over_rounds
+from analysis.calibration import calibration
+from analysis.comparison import cluster_bootstrap, corrected_t, delong
 from analysis.figure import style
 from analysis.projection import draw_projection
 from analysis.regional import draw_regional, paper_ranges
@@ -30,8 +30,9 @@ from ren_features.errors import SpecError, StoreError
 from ren_features.regions import REN_REGIONS
 from ren_models.ablation import plan_ablation
 from ren_models.experts.settings import RadiomicsSettings
-from ren_models.metrics import Rows, auc, brier, calibration
-from ren_models.radiomics import plan_radiomics
+from ren_models.mean import mean_over_rounds
+from ren_models.metrics import Rows, auc, brier
+from ren_models.radiomics import plan_radiomics, plan_refits
 from ren_models.running import is_stored, run_experiment
 from ren_models.stored_splits import store_split
 from tests.random_store import doubt
@@ -114,39 +115,74 @@ def test_the_same_numbers_give_the_same_bytes(setting, tmp_path):
 
 def test_fig3_has_the_means_of_the_stored_results(setting):
     data = draw_regional(setting).data
-    assert data["region"].to_list() == [*REGIONS, "all regions", "lobe mean"]
-    stored = setting.store.sql(
-        "SELECT avg(value), stddev(value) FROM results WHERE experiment = 'radiomics' AND region = 'RLL' AND metric = 'auc_test'"
-    ).row(0)
-    assert data.filter(region="RLL").select("mean_auc", "sd_auc").row(0) == pytest.approx(stored)
+    experts = data.filter(kind="expert")
+    assert experts["region"].to_list() == [*REGIONS, "all regions", "lobe mean"]
+    query = "SELECT value FROM results WHERE experiment = 'radiomics' AND region = 'RLL' AND metric = 'auc_test'"
+    stored = mean_over_rounds(setting.store.sql(query)["value"].to_numpy(), 6 / 12, least=0, most=1)
+    row = experts.filter(region="RLL").row(0, named=True)
+    assert [row[name] for name in ("rounds", "mean_auc", "sd_auc", "low", "high")] == pytest.approx(list(stored))
     rows = setting.store.sql(
         """SELECT patient_id, value, probability FROM predictions JOIN models USING (model_id) JOIN labels USING (scan_id, task)
         WHERE experiment = 'radiomics' AND predictions.region = 'RLL' AND part = 'test' ORDER BY scan_id"""
     )
     p = rows["probability"].to_numpy()
-    assert data.filter(region="RLL")["pooled_auc"].item() == pytest.approx(
-        auc(Rows(rows["value"].to_numpy(), np.column_stack([1 - p, p])))
-    )
-    resampled = weighted_auc(rows["value"].to_numpy(), p, patient_counts(rows["patient_id"].to_numpy().astype(str)))
-    assert data.filter(region="RLL").select("pooled_low", "pooled_high").row(0) == pytest.approx(interval(resampled))
+    pooled = Rows(rows["value"].to_numpy(), np.column_stack([1 - p, p]), rows["patient_id"].to_numpy())
+    assert row["pooled_auc"] == pytest.approx(auc(pooled))
 
 
-def test_fig3_shows_what_shuffled_labels_give_when_the_store_has_it(evaluated, tmp_path):
+def test_an_interval_of_fig3_is_the_corrected_one_and_no_other(drawings):
+    """The pooled AUC has no interval: a bootstrap of its predictions covers 80 to 88 % only."""
+    assert not [name for name in drawings["fig3"].data.columns if name.startswith("pooled_") and name != "pooled_auc"]
+    caption = drawings["fig3"].caption
+    assert "95 % interval of the mean, corrected for the training patients that rounds share (Nadeau and Bengio 2003)" in caption
+    assert "AUC of all test scans together, which has no interval here." in caption
+
+
+def test_fig3_shows_shuffled_labels_and_their_p_values_when_the_store_has_them(evaluated, tmp_path):
     path = Path(shutil.copy(evaluated, tmp_path / "ren.duckdb"))
     with FeatureStore(path, read_only=False) as store:
-        assert draw_regional(read_setting(store, "ill")).data["p_shuffled"].is_nan().all()
+        assert draw_regional(read_setting(store, "ill")).data["p"].null_count() == len(
+            draw_regional(read_setting(store, "ill")).data
+        )
         run_experiment(store, *plan_radiomics(store, "ill", permutations=3), jobs=2)
         drawing = draw_regional(read_setting(store, "ill"))
         means = store.sql(
             """SELECT avg(value) FROM results WHERE experiment = 'radiomics_permuted' AND region = 'LLL' AND metric = 'auc_test'
             GROUP BY permutation"""
         )
-    row = drawing.data.filter(region="LLL").row(0, named=True)
+    row = drawing.data.filter(region="LLL", kind="expert").row(0, named=True)
     assert (row["shuffled_low"], row["shuffled_high"]) == pytest.approx(np.quantile(means.to_series(), [0.025, 0.975]))
-    assert row["p_shuffled"] == 1 / 4  # none of three reaches it
-    assert (
-        "Gray bands: the middle 95 % of means over rounds when labels are shuffled between patients, 3 times" in drawing.caption
-    )
+    assert row["p"] == row["p_smallest"] == 1 / 4  # none of three reaches it
+    assert "when labels are shuffled between patients, 3 times" in drawing.caption
+    assert "adjusted for 9 experts: LUL 0.25, LLL 0.25," in drawing.caption
+    assert "the smallest that 3 shuffles allow is 0.25." in drawing.caption
+
+
+def test_fig3_shows_intervals_of_refitted_experts_when_the_store_has_them(evaluated, tmp_path):
+    path = Path(shutil.copy(evaluated, tmp_path / "ren.duckdb"))
+    with FeatureStore(path, read_only=False) as store:
+        run_experiment(store, *plan_refits(store, "ill", 4), jobs=2)
+        drawing = draw_regional(read_setting(store, "ill"))
+        query = """SELECT avg(value) FROM results WHERE experiment = ? AND region = 'LLL' AND metric = 'auc_test'
+            GROUP BY permutation"""
+        resampled, (observed,) = (store.sql(query, [name]).to_series() for name in ("radiomics_refit", "radiomics"))
+    row = drawing.data.filter(region="LLL", kind="expert").row(0, named=True)
+    expected = np.clip(observed + np.quantile(resampled, [0.025, 0.975]) - resampled.mean(), 0, 1)
+    assert (row["refit_low"], row["refit_high"]) == pytest.approx(expected)
+    assert row["resamples"] == 4
+    assert "95 % interval of the mean from 4 resamples of the patients" in drawing.caption
+
+
+def test_baselines_that_need_no_expert_stand_in_fig3_and_in_the_comparison(drawings):
+    data = drawings["fig3"].data.filter(kind="baseline")
+    assert set(data["architecture"]) == {"best_feature", "mean_hu", "volume"}
+    assert data.filter(architecture="mean_hu")["region"].to_list() == [*REGIONS, "all regions"]
+    # The one feature that tells anything is found by the baseline too.
+    assert data.filter(architecture="best_feature", region="LLL")["mean_auc"].item() > 0.8
+    assert data.filter(architecture="volume", region="LLL")["mean_auc"].item() < 0.8
+    assert "baselines that need no expert" in drawings["fig3"].caption
+    compared = drawings["comparison"].data.filter(kind="baseline")
+    assert compared["method"].to_list() == ["best_feature", "mean_hu", "volume"]
 
 
 def test_fig3_shows_what_the_paper_says_of_lower_lobes():
@@ -169,14 +205,14 @@ def test_other_experts_appear_by_themselves(evaluated, tmp_path):
             store.connection.execute(f"INSERT INTO {table} SELECT * REPLACE ({changes}) FROM {table} WHERE {which}")
         setting = read_setting(store, "ill")
         drawing = draw_regional(setting)
-        data = drawing.data
+        data = drawing.data.filter(kind="expert")
         compared = draw_comparison(setting, "radiomics LLL").data
     assert data["architecture"].unique().sort().to_list() == ["cnn", "radiomics"]
     assert "not REN's" not in drawing.caption
     both = data.pivot("architecture", index="region", values="mean_auc").drop_nulls()
     assert (both["radiomics"] - both["cnn"]).to_numpy() == pytest.approx(0.1)
     row = compared.filter(method="cnn LLL").row(0, named=True)
-    assert (row["corrected_difference"], row["bootstrap_difference"], row["delong_p"]) == (0, 0, 1)
+    assert (row["corrected_difference"], row["bootstrap_given_experts_difference"], row["delong_given_experts_p"]) == (0, 0, 1)
 
 
 def test_fig4_has_each_family_alone_and_what_is_lost_without_it(setting):
@@ -196,7 +232,7 @@ def test_fig4_has_each_family_alone_and_what_is_lost_without_it(setting):
         WHERE experiment = 'ablation' AND region = 'LLL' AND metric = 'auc_test' AND method = 'only_glcm'"""
     )["value"].to_numpy()
     limits = data.filter(region="LLL", kind="alone", family="glcm").select("low", "high").row(0)
-    assert limits == pytest.approx(np.clip(over_rounds(rounds, 6 / 12)[-2:], 0, 1))
+    assert limits == pytest.approx(np.clip(mean_over_rounds(rounds, 6 / 12)[-2:], 0, 1))
     # The one feature that tells anything is of first order.
     assert found["alone", "firstorder"] > 0.8
     assert found["drop", "firstorder"] > 0.15
@@ -213,7 +249,7 @@ def test_what_was_left_out_of_the_experts_is_not_explained(evaluated, tmp_path):
         explained = {region: set(attribute(setting._replace(store=store), region).scan_ids) for region in ("LLL", "RLL")}
         caption = draw_regional(setting._replace(store=store)).caption
     assert explained == {"LLL": set(tested[1:]), "RLL": set(tested)}
-    assert "Regions of scans that quality has a warning or an error of are left out." in caption
+    assert "Regions with a quality warning or error are excluded." in caption
 
 
 def test_numbers_in_cells():
@@ -223,10 +259,12 @@ def test_numbers_in_cells():
 def test_comparison_is_against_the_baseline_and_adjusted(setting):
     data = draw_comparison(setting, "radiomics LLL").data
     others = [name_of("radiomics", name) for name in REGIONS if name != "LLL"]
-    assert data["method"].to_list() == ["radiomics LLL", *others, "radiomics_all_regions", "radiomics_lobe_mean"]
-    assert data["bootstrap_p"].is_null().to_list() == [True] + [False] * 8
+    several = ["best_feature", "mean_hu", "radiomics_all_regions", "radiomics_lobe_mean", "volume"]
+    assert data["method"].to_list() == ["radiomics LLL", *others, *several]
+    assert data["bootstrap_given_experts_p"].is_null().to_list() == [True] + [False] * 11
+    assert draw_comparison(setting, "mean_hu LLL").data["method"][0] == "mean_hu LLL"
     assert data.filter(method="radiomics RML")["patients"].item() < data.filter(method="radiomics RLL")["patients"].item()
-    with pytest.raises(SpecError, match=r"baseline: expected one of radiomics LUL, .*, got cnn LLL"):
+    with pytest.raises(SpecError, match=r"baseline: expected one of best_feature LUL, .*, got cnn LLL"):
         draw_comparison(setting, "cnn LLL")
 
 
@@ -245,8 +283,8 @@ def test_the_table_has_the_statistics_of_the_stored_predictions(setting):
     differences = [[roc_auc_score(part["y"], part[name]) for part in rounds] for name in ("own", "other")]
     expected = {
         "corrected": corrected_t(*map(np.array, differences), 6 / 12),
-        "bootstrap": cluster_bootstrap(y, own, other, patients.astype(str)),
-        "delong": delong(*(of_patients[name].to_numpy() for name in ("y", "own", "other"))),
+        "bootstrap_given_experts": cluster_bootstrap(y, own, other, patients.astype(str)),
+        "delong_given_experts": delong(*(of_patients[name].to_numpy() for name in ("y", "own", "other"))),
     }
     row = data.filter(method="radiomics RLL").row(0, named=True)
     for test, found in expected.items():
@@ -256,8 +294,9 @@ def test_the_table_has_the_statistics_of_the_stored_predictions(setting):
         p_values, adjusted = (data[f"{test}_{name}"][1:].to_numpy() for name in ("p", "p_holm"))
         known = ~np.isnan(p_values)  # NaN where both rounds have the same difference
         assert adjusted[known] == pytest.approx(multipletests(p_values[known], method="holm")[1]), test
-    together = Rows(y, np.column_stack([1 - own, own]))
-    assert [row["brier"], row["calibration_slope"]] == pytest.approx([brier(together), calibration(together).slope])
+    together = Rows(y, np.column_stack([1 - own, own]), patients)
+    slope = [row[f"calibration_slope{limit}"] for limit in ("", "_low", "_high")]
+    assert [row["brier"], *slope] == pytest.approx([brier(together), *calibration(together).slope])
 
 
 def test_methods_are_compared_on_the_scans_that_both_have(setting):
@@ -327,7 +366,7 @@ def test_a_folder_that_cannot_be_written_is_said(setting, tmp_path):
 def test_a_notebook_shows_a_drawing(setting):
     drawing = draw_regional(setting)
     assert drawing._repr_png_().startswith(b"\x89PNG")
-    assert repr(drawing) == "Drawing of 9 rows: AUC by region and architecture"
+    assert repr(drawing) == "Drawing of 33 rows: AUC by region and architecture, of test scans"
 
 
 @pytest.mark.slow

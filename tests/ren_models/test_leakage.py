@@ -11,8 +11,8 @@ from ren_features.errors import LeakageError, SplitError
 from ren_models.cross_validation import Evaluation, Fit, evaluate_together
 from ren_models.experts import RadiomicsExpert
 from ren_models.experts.settings import RadiomicsSettings
-from ren_models.inputs import Inputs, region_inputs, whole_set_inputs
-from ren_models.parts import permute_labels, read_parts
+from ren_models.inputs import region_inputs, whole_set_inputs
+from ren_models.parts import read_parts
 from ren_models.splits import Round
 from ren_models.stored_splits import store_split
 from tests.random_store import INFORMATIVE
@@ -121,46 +121,3 @@ def test_an_empty_part_is_refused(split_store):
     store, _ = split_store
     with pytest.raises(SplitError, match="round 7: expected rows in val, got none"):
         read_parts(every_input(store)[0].matrix, Round(7, frozenset({"p000"}), frozenset({"nobody"}), frozenset({"p001"})))
-
-
-def test_labels_are_shuffled_between_patients_inside_each_part(make_store):
-    path = make_store(patients=40, label=lambda patient, scan: patient % 2)
-    with FeatureStore(path, read_only=False) as store:
-        split = store_split(store, "ill").split
-        parts = read_parts(region_inputs(store, "ill", store.latest_spec)[0].matrix, split.rounds[0])
-        shuffled = permute_labels(parts, 1)
-        moved = 0
-        for part, after in zip(parts, shuffled, strict=True):
-            assert np.array_equal(part.X, after.X)
-            assert sorted(part.y) == sorted(after.y)
-            for patient in np.unique(part.patient_ids):
-                assert len(set(after.y[after.patient_ids == patient])) == 1
-            moved += (part.y != after.y).sum()
-        assert moved > 20
-        assert all(np.array_equal(one.y, other.y) for one, other in zip(shuffled, permute_labels(parts, 1), strict=True))
-        assert any(not np.array_equal(one.y, other.y) for one, other in zip(shuffled, permute_labels(parts, 2), strict=True))
-
-
-def test_a_donor_with_other_scans_gives_labels_in_their_order(make_store):
-    path = make_store(
-        patients=40, scans=3, label=lambda patient, scan: None if patient % 3 == 0 and scan else int(scan > 0 and patient % 2)
-    )
-    with FeatureStore(path, read_only=False) as store:
-        split = store_split(store, "ill").split
-        matrix = region_inputs(store, "ill", store.latest_spec)[0].matrix
-        train = read_parts(matrix, split.rounds[0]).train
-        given = permute_labels(read_parts(matrix, split.rounds[0]), 3).train
-        sequences = {tuple(train.y[train.patient_ids == patient]) for patient in np.unique(train.patient_ids)}
-        for patient in np.unique(given.patient_ids):
-            own = tuple(given.y[given.patient_ids == patient])
-            assert any(own == tuple(np.array(each)[np.arange(len(own)) * len(each) // len(own)]) for each in sequences)
-
-
-def test_inputs_are_named(split_store):
-    store, _ = split_store
-    assert [(each.method, each.region) for each in every_input(store)[-3:]] == [
-        ("radiomics", "RIGHT"),
-        ("radiomics_lobe_mean", None),
-        ("radiomics_all_regions", None),
-    ]
-    assert isinstance(every_input(store)[0], Inputs)

@@ -50,7 +50,7 @@ def test_every_region_and_the_whole_set_have_results_of_every_round(make_store):
     run(path)
     results = table(path, "results")
     assert results.filter(metric="auc_test").group_by("method", "region").len()["len"].to_list() == [10] * 9
-    assert results["metric"].n_unique() == 20
+    assert results["metric"].n_unique() == 16
     assert results.filter(pl.col("region").is_null())["method"].unique().sort().to_list() == [
         "radiomics_all_regions",
         "radiomics_lobe_mean",
@@ -98,14 +98,14 @@ def test_results_are_those_of_the_stored_predictions(make_store):
     run(path)
     with FeatureStore(path) as store:
         rows = store.sql(
-            """SELECT probability, value FROM predictions JOIN labels USING (scan_id)
+            """SELECT probability, value, patient_id FROM predictions JOIN labels USING (scan_id)
             WHERE region = 'RML' AND round = 3 AND part = 'test' AND architecture = 'radiomics'"""
         )
         stored = store.sql(
             "SELECT value FROM results WHERE region = 'RML' AND round = 3 AND metric = 'auc_test' AND method = 'radiomics'"
         ).item()
     p = rows["probability"].to_numpy()
-    assert auc(Rows(rows["value"].to_numpy(), np.column_stack([1 - p, p]))) == stored
+    assert auc(Rows(rows["value"].to_numpy(), np.column_stack([1 - p, p]), rows["patient_id"].to_numpy())) == stored
 
 
 def test_a_model_read_from_its_file_predicts_what_is_stored(make_store):
@@ -336,11 +336,14 @@ def test_the_commands(make_store):
     )
     assert "(there already)" in ren_models("split").stdout
     fitted = ren_models("radiomics", "--jobs", "2")
-    assert fitted.stdout.count("\n") == 11
+    assert fitted.stdout.count("\n") == 11 + 26  # nine experts; three baselines of seven regions and of all of them
     with FeatureStore(path) as store:
         assert store.sql("SELECT DISTINCT status FROM runs").rows() == [("finished",)]
     assert "[90/90]" in fitted.stderr
     assert "radiomics_permuted" in ren_models("radiomics", "--permute-labels", "1").stdout
+    shuffled = ren_models("chance", "--shuffles", "2")
+    assert "[90/90]" in shuffled.stderr
+    assert "2 shuffles, so that no p-value is below 0.33" in shuffled.stdout
 
 
 def test_what_quality_doubts_is_left_out_when_asked(make_store):
@@ -351,7 +354,7 @@ def test_what_quality_doubts_is_left_out_when_asked(make_store):
         store_split(store, "ill")
         for sound_only, fate, missing in (
             (False, "they take part", {"LLL": set(), "RLL": set()}),
-            (True, "these are left out", {"LLL": {"p000_0", "p001_0"}, "RLL": {"p000_0"}}),
+            (True, "these regions are excluded", {"LLL": {"p000_0", "p001_0"}, "RLL": {"p000_0"}}),
         ):
             experiment, fits = plan_radiomics(store, "ill", sound_only=sound_only)
             (note,) = notes(store, experiment)

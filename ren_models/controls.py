@@ -1,0 +1,151 @@
+"""Controls of an experiment: the same fits on shuffled labels (chance), or on resampled patients (uncertainty).
+
+A control changes the rows of a cohort once, and every region and round of it sees the same change.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ren_features import FeatureStore
+from ren_features.store import Matrix
+from ren_models.splits import PARTS, Split
+
+SHUFFLES = 99
+"""Shuffles of the labels; the smallest p-value is then 0.01."""
+
+
+class Control(Protocol):
+    """A change of the rows; `seed` tells one from another and is the column `permutation` of the store."""
+
+    @property
+    def seed(self) -> int:
+        """Seed of the random change, from 1."""
+
+    def apply(self, matrix: Matrix) -> Matrix:
+        """Changed rows of a matrix."""
+
+
+@dataclass(frozen=True)
+class ShuffledLabels:
+    """Labels that patients have exchanged.
+
+    Attributes
+    ----------
+    seed : int
+    labels : mapping of str to int
+        New label of each scan of the split.
+    """
+
+    seed: int
+    labels: Mapping[str, int]
+
+    def apply(self, matrix: Matrix) -> Matrix:
+        """The same features with the exchanged labels; scans of other patients keep theirs."""
+        pairs = zip(matrix.scan_ids, matrix.y, strict=True)
+        return matrix._replace(y=np.array([self.labels.get(str(scan), label) for scan, label in pairs], np.int64))
+
+
+@dataclass(frozen=True)
+class ResampledPatients:
+    """Patients drawn with replacement.
+
+    Attributes
+    ----------
+    seed : int
+    draws : mapping of str to int
+        Number of times that each patient was drawn.
+    """
+
+    seed: int
+    draws: Mapping[str, int]
+
+    def apply(self, matrix: Matrix) -> Matrix:
+        """All scans of a patient as often as the patient was drawn; copies stay in the patient's part of each round."""
+        counts = np.array([self.draws.get(str(patient), 0) for patient in matrix.patient_ids])
+        return matrix.select_rows(np.repeat(np.arange(len(counts)), counts))
+
+
+def shuffle_labels(store: FeatureStore, split: Split, seeds: Iterable[int]) -> Iterator[ShuffledLabels]:
+    """Exchange labels between patients who are in the same part of every round, once for each seed.
+
+    Parts then keep their numbers of patients of each class, as the stratified split made them: where labels mean nothing, a
+    shuffled cohort is as likely as the true one, which makes a permutation test exact (Fisher 1935).
+
+    Parameters
+    ----------
+    store : FeatureStore
+    split : Split
+    seeds : iterable of int
+    """
+    scan_ids, patients, y = _labelled_scans(store, split)
+    blocks = [np.flatnonzero(np.isin(patients, block)) for block in _blocks(split)]
+    for seed in seeds:
+        rng, shuffled = np.random.default_rng(seed), y.copy()
+        for rows in blocks:
+            shuffled[rows] = labels_of_donors(y[rows], patients[rows], rng)
+        yield ShuffledLabels(seed, dict(zip(scan_ids, shuffled.tolist(), strict=True)))
+
+
+def resample_patients(split: Split, seeds: Iterable[int]) -> Iterator[ResampledPatients]:
+    """Draw as many patients as the split has, with replacement, once for each seed.
+
+    Copies of a patient stay in one part, so that no expert is tested on a copy of a patient that it was trained on.
+
+    References
+    ----------
+    Jiang, Varma and Simon, Stat Appl Genet Mol Biol 2008;7:8 (bootstrap case cross-validation).
+    """
+    patients = sorted(split.patients)
+    for seed in seeds:
+        draws = np.random.default_rng(seed).multinomial(len(patients), np.full(len(patients), 1 / len(patients)))
+        yield ResampledPatients(seed, dict(zip(patients, draws.tolist(), strict=True)))
+
+
+def labels_of_donors(y: NDArray[np.int64], patients: NDArray[np.str_], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Labels after each patient has given them to another one, shape (scan,).
+
+    A patient's scans take the labels of the donor's scans in the order of the rows; a patient with fewer or more scans takes
+    those at the same share of the donor's rows.
+    """
+    places = [np.flatnonzero(patients == patient) for patient in np.unique(patients)]
+    shuffled = y.copy()
+    for recipient, donor in zip(places, rng.permutation(len(places)), strict=True):
+        given = y[places[donor]]
+        shuffled[recipient] = given[np.arange(len(recipient)) * len(given) // len(recipient)]
+    return shuffled
+
+
+def _labelled_scans(store: FeatureStore, split: Split) -> tuple[list[str], NDArray[np.str_], NDArray[np.int64]]:
+    """Scan, patient and label of every labelled scan of the split, a patient's scans in their order."""
+    frame = store.sql(
+        """SELECT scan_id, patient_id, value FROM labels JOIN scans USING (scan_id)
+        WHERE task = ? AND list_contains(?, patient_id) ORDER BY patient_id, scan_id""",
+        [split.task, sorted(split.patients)],
+    )
+    return frame["scan_id"].to_list(), frame["patient_id"].to_numpy().astype(np.str_), frame["value"].to_numpy()
+
+
+def _blocks(split: Split) -> list[list[str]]:
+    """Patients who are in the same part of every round."""
+    parts = {(number.index, patient): part for number in split.rounds for part in PARTS for patient in number.patients(part)}
+    blocks: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for patient in sorted(split.patients):
+        blocks[tuple(parts[number.index, patient] for number in split.rounds)].append(patient)
+    return list(blocks.values())
+
+
+def mean_aucs(store: FeatureStore, split: Split, experiment: str) -> pl.DataFrame:
+    """Mean test AUC over the rounds that have one: columns `method`, `region`, `permutation`, `value`."""
+    return store.sql(
+        """SELECT method, region, permutation, avg(value) AS value FROM results
+        WHERE task = ? AND split_id = ? AND experiment = ? AND metric = 'auc_test' GROUP BY ALL ORDER BY ALL""",
+        [split.task, split.split_id, experiment],
+    )

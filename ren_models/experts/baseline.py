@@ -1,0 +1,120 @@
+"""Baselines that need no expert: logistic regression on age and sex, on volume, on mean HU, or on the best single feature."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import sklearn
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from ren_features.draft import draft_of
+from ren_models.inputs import Inputs
+from ren_models.parts import Part
+
+BEST_FEATURE = "best_feature"
+"""Method whose one feature is chosen on train; other baselines use all features they are given."""
+
+
+@dataclass(frozen=True)
+class BaselineSettings:
+    """Settings of the logistic regression.
+
+    Parameters
+    ----------
+    C : float
+        Inverse of the ridge penalty on standardised features.
+    """
+
+    C: float = 1.0
+
+    @property
+    def version(self) -> str:
+        """Version of the expert; raise the first number with any change that could change a prediction."""
+        return f"1, scikit-learn {sklearn.__version__}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """All settings, as JSON holds them."""
+        return asdict(self)
+
+    def expert(self, inputs: Inputs) -> BaselineExpert:
+        """A baseline with these settings, not fitted yet."""
+        return BaselineExpert(inputs.region, inputs.matrix.feature_names, self, single=inputs.method == BEST_FEATURE)
+
+
+class BaselineExpert:
+    """Logistic regression on few features, standardised, missing values replaced by the medians of train.
+
+    Parameters
+    ----------
+    region : str, optional
+        None for features of several regions, or of the patient.
+    feature_names : tuple of str
+    settings : BaselineSettings
+    single : bool
+        Whether to choose the one feature whose AUC in train is farthest from 0.5.
+
+    Attributes
+    ----------
+    classes_ : ndarray of int
+    chosen_ : ndarray of int
+        Places of the features in use.
+    model_ : sklearn Pipeline
+    """
+
+    def __init__(
+        self, region: str | None, feature_names: tuple[str, ...], settings: BaselineSettings, *, single: bool = False
+    ) -> None:
+        self.region, self.feature_names, self.settings, self.single = region, feature_names, settings, single
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Settings, features in use and coefficients on standardised features."""
+        fitted = {"features": [self.feature_names[place] for place in self.chosen_], "coef": self.model_[-1].coef_.tolist()}
+        return self.settings.as_dict() | fitted
+
+    def fit(self, train: Part) -> Self:
+        """Learn from the rows of the part train; a LeakageError for any other."""
+        rows = train.only("train", "a baseline's fit")
+        imputer = SimpleImputer(strategy="median", keep_empty_features=True)
+        separations = feature_separations(imputer.fit_transform(rows.X), rows.y) if self.single else None
+        self.chosen_ = np.arange(rows.X.shape[1]) if separations is None else np.array([separations.argmax()])
+        regression = LogisticRegression(C=self.settings.C, max_iter=1000)
+        self.model_ = make_pipeline(imputer, StandardScaler(), regression).fit(rows.X[:, self.chosen_], rows.y)
+        self.classes_ = regression.classes_
+        return self
+
+    def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: N803 - as scikit-learn has it
+        """Probability of each class of `classes_`, shape (scan, class)."""
+        return np.asarray(self.model_.predict_proba(X[:, self.chosen_]), np.float64)
+
+    def save(self, path: Path) -> None:
+        """Write its parameters as JSON."""
+        with draft_of(path) as draft:
+            draft.write_text(json.dumps(self.params), encoding="utf-8")
+
+
+def feature_separations(X: NDArray[np.float64], y: NDArray[np.int64]) -> NDArray[np.float64]:  # noqa: N803
+    """Distance of each feature's AUC from 0.5, averaged over classes against the rest, shape (feature,).
+
+    Examples
+    --------
+    >>> feature_separations(np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]]), np.array([1, 1, 0])).tolist()
+    [0.5, 0.0]
+    """
+    ranks = rankdata(X, axis=0)
+    distances = []
+    for label in np.unique(y):
+        members = y == label
+        count = int(members.sum())
+        pairs = count * (len(y) - count)
+        distances.append(abs((ranks[members].sum(0) - count * (count + 1) / 2) / pairs - 0.5))
+    return np.asarray(np.mean(distances, axis=0))
