@@ -64,7 +64,7 @@ def test_silhouettes_are_kept(path):
     drawing, split = drawn(path, silhouettes)
     keep(path, split, drawing.numbers)
     kept = of(path, "PIVOT (FROM results WHERE experiment = 'tsne') ON metric USING first(value) GROUP BY region ORDER BY region")
-    shown = drawing.data.select("region", "silhouette", silhouette_p="p").unique().sort("region")
+    shown = drawing.data.select("region", "silhouette", silhouette_p="p", silhouette_p_holm="p_holm").unique().sort("region")
     assert_frame_equal(kept, shown)
 
 
