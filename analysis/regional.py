@@ -143,15 +143,21 @@ def draw_regional(setting: Setting) -> Drawing:
     """Fig. 3, of all experts and baselines that the store has."""
     data, many = regional_auc(setting), many_classes(setting)
     with style():
-        figure = new_figure(TWO_COLUMNS, 3.0)
-        panels = figure.subplots(1, 1 if many else 2, sharey=True, squeeze=False, width_ratios=(1,) if many else (6, 1))[0]
+        figure = new_figure(TWO_COLUMNS, 3.2)
+        panels = figure.subplots(1, 1 if many else 2, sharey=True, squeeze=False, width_ratios=(1,) if many else (5, 1))[0]
         _draw_axes(panels[0], data)
         if not many:
             _draw_paper(panels[1])
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower left", ncols=5)
-        lowest = float(np.nanmin([*data["low"], *data["shuffled_low"].cast(float).fill_null(np.nan), 0.5]))
-        panels[0].set_ylim(max(0.0, np.floor(lowest * 10) / 10), 1.01)
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower left", ncols=4)
+        panels[0].set_ylim(_lowest(data), 1.01)
     return Drawing(figure, data, _caption(setting, data, many=many))
+
+
+def _lowest(data: pl.DataFrame) -> float:
+    """Lower end of the axis: a tenth below everything that is drawn."""
+    experts = data.filter(kind="expert").select("low", "shuffled_low", "refit_low").cast(pl.Float64)
+    drawn = [*data["mean_auc"], *experts.unpivot()["value"].fill_null(np.nan), 0.5]
+    return max(0.0, float(np.floor(np.nanmin(drawn) * 10) / 10))
 
 
 def _caption(setting: Setting, data: pl.DataFrame, *, many: bool) -> str:

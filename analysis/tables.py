@@ -79,15 +79,21 @@ def _compared(rows: pl.DataFrame) -> bool:
 
 
 def _spoken(name: str) -> str:
-    return name.replace("radiomics_", "radiomics, ").replace("_", " ")
+    return (
+        name.replace("radiomics_", "radiomics, ")
+        .replace("mean_hu", "mean HU")
+        .replace("clinical", "age and sex")
+        .replace("_", " ")
+    )
 
 
 def _rows(setting: Setting) -> dict[str, pl.DataFrame]:
-    """Test rows of each method, those of regions first and in their order."""
+    """Test rows of each method: regions in their order, then experts on several regions, then baselines."""
     order = {name: place for place, name in enumerate(regions(setting))}
     found = of_two_classes(pl.concat(test_rows(setting, each) for each in expert_experiments(setting)), setting)
     by_key = dict(found.group_by("method", "region"))
-    keys = sorted(by_key, key=lambda key: (order.get(key[1], len(order)), key[0]))
+    baselines = set(found.filter(experiment=BASELINES)["method"])
+    keys = sorted(by_key, key=lambda key: (key[0] in baselines, order.get(key[1], len(order)), key[0]))
     return {name_of(*key): by_key[key] for key in keys}
 
 

@@ -74,6 +74,19 @@ class ResampledPatients:
 
 
 def shuffle_labels(store: FeatureStore, split: Split, seeds: Iterable[int]) -> Iterator[ShuffledLabels]:
+    """Exchange the labels of a store's scans, once for each seed; see `exchange_labels`."""
+    frame = store.sql(
+        """SELECT scan_id, patient_id, value FROM labels JOIN scans USING (scan_id)
+        WHERE task = ? AND list_contains(?, patient_id) ORDER BY patient_id, scan_id""",
+        [split.task, sorted(split.patients)],
+    )
+    scan_ids, patients = (frame[column].to_numpy().astype(np.str_) for column in ("scan_id", "patient_id"))
+    return exchange_labels(scan_ids, patients, frame["value"].to_numpy(), split, seeds)
+
+
+def exchange_labels(
+    scan_ids: NDArray[np.str_], patients: NDArray[np.str_], y: NDArray[np.int64], split: Split, seeds: Iterable[int]
+) -> Iterator[ShuffledLabels]:
     """Exchange labels between patients who are in the same part of every round, once for each seed.
 
     Parts then keep their numbers of patients of each class, as the stratified split made them: where labels mean nothing, a
@@ -81,17 +94,18 @@ def shuffle_labels(store: FeatureStore, split: Split, seeds: Iterable[int]) -> I
 
     Parameters
     ----------
-    store : FeatureStore
+    scan_ids, patients : ndarray of str, shape (scan,)
+        A patient's scans in their order.
+    y : ndarray of int, shape (scan,)
     split : Split
     seeds : iterable of int
     """
-    scan_ids, patients, y = _labelled_scans(store, split)
     blocks = [np.flatnonzero(np.isin(patients, block)) for block in _blocks(split)]
     for seed in seeds:
         rng, shuffled = np.random.default_rng(seed), y.copy()
         for rows in blocks:
             shuffled[rows] = labels_of_donors(y[rows], patients[rows], rng)
-        yield ShuffledLabels(seed, dict(zip(scan_ids, shuffled.tolist(), strict=True)))
+        yield ShuffledLabels(seed, dict(zip(scan_ids.tolist(), shuffled.tolist(), strict=True)))
 
 
 def resample_patients(split: Split, seeds: Iterable[int]) -> Iterator[ResampledPatients]:
@@ -121,16 +135,6 @@ def labels_of_donors(y: NDArray[np.int64], patients: NDArray[np.str_], rng: np.r
         given = y[places[donor]]
         shuffled[recipient] = given[np.arange(len(recipient)) * len(given) // len(recipient)]
     return shuffled
-
-
-def _labelled_scans(store: FeatureStore, split: Split) -> tuple[list[str], NDArray[np.str_], NDArray[np.int64]]:
-    """Scan, patient and label of every labelled scan of the split, a patient's scans in their order."""
-    frame = store.sql(
-        """SELECT scan_id, patient_id, value FROM labels JOIN scans USING (scan_id)
-        WHERE task = ? AND list_contains(?, patient_id) ORDER BY patient_id, scan_id""",
-        [split.task, sorted(split.patients)],
-    )
-    return frame["scan_id"].to_list(), frame["patient_id"].to_numpy().astype(np.str_), frame["value"].to_numpy()
 
 
 def _blocks(split: Split) -> list[list[str]]:

@@ -154,7 +154,9 @@ def test_fig3_shows_shuffled_labels_and_their_p_values_when_the_store_has_them(e
     assert (row["shuffled_low"], row["shuffled_high"]) == pytest.approx(np.quantile(means.to_series(), [0.025, 0.975]))
     assert row["p"] == row["p_smallest"] == 1 / 4  # none of three reaches it
     assert "when labels are shuffled between patients, 3 times" in drawing.caption
-    values = ", ".join(f"{region} {p:.2g}" for region, p in drawing.data.drop_nulls("p").select("region", "p_adjusted").iter_rows())
+    values = ", ".join(
+        f"{region} {p:.2g}" for region, p in drawing.data.drop_nulls("p").select("region", "p_adjusted").iter_rows()
+    )
     assert f"adjusted for 9 experts: {values}; " in drawing.caption
     assert "the smallest that 3 shuffles allow is 0.25." in drawing.caption
 
@@ -260,12 +262,12 @@ def test_numbers_in_cells():
 def test_comparison_is_against_the_baseline_and_adjusted(setting):
     data = draw_comparison(setting, "radiomics LLL").data
     others = [name_of("radiomics", name) for name in REGIONS if name != "LLL"]
-    several = ["best_feature", "mean_hu", "radiomics_all_regions", "radiomics_lobe_mean", "volume"]
+    several = ["radiomics_all_regions", "radiomics_lobe_mean", "best_feature", "mean_hu", "volume"]
     assert data["method"].to_list() == ["radiomics LLL", *others, *several]
     assert data["bootstrap_given_experts_p"].is_null().to_list() == [True] + [False] * 11
     assert draw_comparison(setting, "mean_hu LLL").data["method"][0] == "mean_hu LLL"
     assert data.filter(method="radiomics RML")["patients"].item() < data.filter(method="radiomics RLL")["patients"].item()
-    with pytest.raises(SpecError, match=r"baseline: expected one of best_feature LUL, .*, got cnn LLL"):
+    with pytest.raises(SpecError, match=r"baseline: expected one of radiomics LUL, .*, got cnn LLL"):
         draw_comparison(setting, "cnn LLL")
 
 
