@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import data_catalog
 from analysis.caption import provenance
 from analysis.figure import TWO_COLUMNS, Drawing, new_figure, number, style
-from analysis.stored_results import MANY_CLASSES, Setting, many_classes, regions, results
+from analysis.stored_results import MANY_CLASSES, Setting, many_classes, regions, results, staleness
 from ren_models.ablation import ALL, CONTROL_SEEDS, families
 from ren_models.mean import mean_over_rounds
 from ren_models.summary import span
@@ -81,6 +81,7 @@ def _row(kind: str, family: str, region: str, values: NDArray[np.float64], test_
 
 def draw_ablation(setting: Setting) -> Drawing:
     """Fig. 4, as two heat maps with values."""
+    stale = staleness(setting, EXPERIMENT)
     data = ablation_auc(setting)
     places = [name for name in regions(setting) if name in data["region"].to_list()]
     with style():
@@ -103,7 +104,7 @@ def draw_ablation(setting: Setting) -> Drawing:
         paper=MANY_CLASSES if many_classes(setting) else quoted,
         provenance=provenance(setting, EXPERIMENT),
     )
-    return Drawing(figure, data, caption)
+    return Drawing(figure, data, caption, stale=stale)
 
 
 def _draw_map(axes: Axes, data: pl.DataFrame, places: list[str], title: str, colours: dict[str, Any]) -> None:

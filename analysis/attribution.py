@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 import data_catalog
 from analysis.caption import provenance
 from analysis.figure import COLOURS, TWO_COLUMNS, Drawing, new_figure, number, style
-from analysis.stored_results import Setting, regions
+from analysis.stored_results import Setting, regions, staleness
 from analysis.tree_shap import EXPERIMENT, Attribution, attribute
 from ren_features.errors import StoreError
 from ren_models.experiment import attribution_of
@@ -46,15 +47,16 @@ def draw_attribution(setting: Setting) -> Iterator[tuple[str, Drawing]]:
         "SELECT DISTINCT region FROM models WHERE task = ? AND split_id = ? AND experiment = ? AND checkpoint IS NOT NULL",
         [*setting.key, EXPERIMENT],
     )["region"].to_list()
+    stale = staleness(setting, EXPERIMENT)
     every = {name: attribute(setting, name) for name in regions(setting) if name in there}
     if not every:
         raise StoreError(f"store {setting.store.path}: expected radiomics experts, found none; `ren-models radiomics` fits them")
-    yield "shap", _draw_overview(every, CAPTION.format(provenance=provenance(setting, EXPERIMENT)))
+    yield "shap", replace(_draw_overview(every, CAPTION.format(provenance=provenance(setting, EXPERIMENT))), stale=stale)
     for name, found in every.items():
         if found.importance.any():
             of_region = provenance(setting, EXPERIMENT, region=name)
             caption = SUMMARY_CAPTION.format(region=name, top=SUMMARY_TOP, provenance=of_region)
-            yield f"shap_{name}", _draw_summary(name, found, caption)
+            yield f"shap_{name}", replace(_draw_summary(name, found, caption), stale=stale)
 
 
 def _draw_overview(every: dict[str, Attribution], caption: str) -> Drawing:

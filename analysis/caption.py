@@ -10,7 +10,6 @@ import polars as pl
 
 from analysis.stored_results import Setting
 from ren_models.experts.settings import REN_SETTINGS
-from ren_models.stored_splits import is_current
 from ren_models.summary import span
 
 SOUND_ONLY = " Regions with a quality warning or error are excluded."
@@ -68,10 +67,9 @@ def _cohort(setting: Setting, whom: str) -> str:
     split = setting.split
     tested = span(len(each.test) for each in split.rounds)
     rounds = f"{len(split.rounds)} rounds of {split.folds} folds that test {tested} patients each"
-    changed = "" if is_current(setting.store, split) else " Patients or labels have changed since this split was made."
     return (
         f"Cohort: {setting.store.path.name}, {whom}. Task: {split.task}. "
-        f"Split: {split.split_id}, protocol {split.protocol}, {rounds}, seed {split.seed}.{changed}"
+        f"Split: {split.split_id}, protocol {split.protocol}, {rounds}, seed {split.seed}."
     )
 
 

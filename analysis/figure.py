@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from textwrap import fill
 from typing import Any, cast
 
 import matplotlib as mpl
@@ -47,6 +48,9 @@ STYLE: dict[str, Any] = {
 
 DPI = 300
 
+WRAP = 110
+"""Characters of a line of the mark of stale results: as many as the narrowest figure has room for."""
+
 
 @dataclass(frozen=True, repr=False)
 class Drawing:
@@ -62,12 +66,21 @@ class Drawing:
     numbers : polars.DataFrame, optional
         Rows for the table `results`, with the columns of `analysis.kept_results`, where the figure computes what no experiment
         has stored.
+    stale : tuple of str
+        Reasons why its results are stale; they are written over the figure and before the caption.
     """
 
     figure: Figure
     data: pl.DataFrame
     caption: str
     numbers: pl.DataFrame | None = None
+    stale: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.stale:
+            text = "\n".join(fill(f"STALE: {reason}", WRAP) for reason in self.stale)
+            self.figure.suptitle(text, color=COLOURS[1], fontsize=6, fontweight="bold", ha="left", x=0.01)
+            object.__setattr__(self, "caption", f"STALE: {'; '.join(self.stale)}. {self.caption}")
 
     def save(self, folder: Path, name: str) -> list[Path]:
         """Write `<name>.png`, `.svg`, `.csv` and `.txt`; returns their paths.

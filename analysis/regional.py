@@ -21,12 +21,13 @@ from analysis.stored_results import (
     many_classes,
     regions,
     results,
+    staleness,
     test_rows,
 )
 from ren_models.baselines import EXPERIMENT as BASELINES
 from ren_models.chance import chance
 from ren_models.mean import mean_over_rounds
-from ren_models.radiomics import SHUFFLED
+from ren_models.radiomics import RESAMPLED, SHUFFLED
 from ren_models.refitting import refit_intervals
 from ren_models.summary import span
 
@@ -141,6 +142,7 @@ def paper_ranges() -> list[tuple[str, float, float]]:
 
 def draw_regional(setting: Setting) -> Drawing:
     """Fig. 3, of all experts and baselines that the store has."""
+    stale = staleness(setting, *expert_experiments(setting), SHUFFLED, RESAMPLED)
     data, many = regional_auc(setting), many_classes(setting)
     with style():
         figure = new_figure(TWO_COLUMNS, 3.2)
@@ -150,7 +152,7 @@ def draw_regional(setting: Setting) -> Drawing:
             _draw_paper(panels[1])
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower left", ncols=4)
         panels[0].set_ylim(_lowest(data), 1.01)
-    return Drawing(figure, data, _caption(setting, data, many=many))
+    return Drawing(figure, data, _caption(setting, data, many=many), stale=stale)
 
 
 def _lowest(data: pl.DataFrame) -> float:

@@ -7,12 +7,10 @@ from typing import NamedTuple
 import polars as pl
 
 from ren_features import FeatureStore
-from ren_features.errors import StoreError
+from ren_features.errors import StaleError, StoreError
+from ren_models.freshness import COMMANDS, stale_results
 from ren_models.splits import Split
 from ren_models.stored_splits import read_split
-
-MAKERS = {"ablation": "ren-analysis fig4"}
-"""Commands that make results of an experiment, where it is not `ren-models radiomics`."""
 
 TEST_ROWS = """
     SELECT m.experiment, m.architecture AS method, p.region, p.patient_id, p.scan_id, p.label AS y, p.probability, p.round
@@ -22,10 +20,19 @@ TEST_ROWS = """
 
 
 class Setting(NamedTuple):
-    """A task and its split in a store, and where results of it come from."""
+    """A task and its split in a store.
+
+    Attributes
+    ----------
+    store : FeatureStore
+    split : Split
+    allow_stale : bool
+        Whether stale results are drawn, with a mark, instead of refused.
+    """
 
     store: FeatureStore
     split: Split
+    allow_stale: bool = False
 
     @property
     def task(self) -> str:
@@ -43,9 +50,23 @@ class Setting(NamedTuple):
         return [self.split.task, self.split.split_id]
 
 
-def read_setting(store: FeatureStore, task: str, split_id: str | None = None) -> Setting:
+def read_setting(store: FeatureStore, task: str, split_id: str | None = None, *, allow_stale: bool = False) -> Setting:
     """The split of a task; the one that was made last, unless another is named."""
-    return Setting(store, read_split(store, task, split_id))
+    return Setting(store, read_split(store, task, split_id), allow_stale)
+
+
+def staleness(setting: Setting, *experiments: str) -> tuple[str, ...]:
+    """Reasons why results of experiments are stale; none when they are fresh.
+
+    Raises
+    ------
+    StaleError
+        When they are stale and the setting does not allow it.
+    """
+    reasons = tuple(stale_results(setting.store, setting.split, *experiments))
+    if reasons and not setting.allow_stale:
+        raise StaleError(f"store {setting.store.path}: {'; '.join(reasons)}; --allow-stale draws them with a mark")
+    return reasons
 
 
 def results(setting: Setting, experiment: str, metric: str) -> pl.DataFrame:
@@ -64,7 +85,7 @@ def results(setting: Setting, experiment: str, metric: str) -> pl.DataFrame:
     if found.is_empty():
         raise StoreError(
             f"store {setting.store.path}: expected results of experiment {experiment}, task {setting.task}, split "
-            f"{setting.split.split_id}, found none; `{MAKERS.get(experiment, 'ren-models radiomics')}` makes them"
+            f"{setting.split.split_id}, found none; `{COMMANDS.get(experiment, 'ren-models radiomics')}` makes them"
         )
     return found
 

@@ -13,7 +13,7 @@ from analysis.calibration import Estimate, calibration
 from analysis.caption import provenance
 from analysis.comparison import Difference, cluster_bootstrap, corrected_t, delong, holm, paired_t
 from analysis.figure import COLOURS, TWO_COLUMNS, Drawing, new_figure, style
-from analysis.stored_results import Setting, expert_experiments, of_two_classes, regions, test_rows
+from analysis.stored_results import Setting, expert_experiments, of_two_classes, regions, staleness, test_rows
 from ren_features.errors import SpecError
 from ren_models.baselines import EXPERIMENT as BASELINES
 from ren_models.mean import mean_over_rounds
@@ -150,6 +150,7 @@ def _columns(name: str, estimate: Difference | Estimate) -> dict[str, float]:
 
 def draw_comparison(setting: Setting, baseline: str = BASELINE) -> Drawing:
     """The table, and a picture of its differences."""
+    stale = staleness(setting, *expert_experiments(setting))
     every = compare(setting, baseline)
     data = every.slice(1)
     with style():
@@ -168,4 +169,4 @@ def draw_comparison(setting: Setting, baseline: str = BASELINE) -> Drawing:
         axes.invert_yaxis()
         axes.set_xlabel(f"AUC minus that of {_spoken(baseline)}, 95 % interval")
     caption = CAPTION.format(baseline=baseline, methods=len(data), provenance=provenance(setting, *expert_experiments(setting)))
-    return Drawing(figure, every, caption)
+    return Drawing(figure, every, caption, stale=stale)

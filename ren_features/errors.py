@@ -77,5 +77,9 @@ class StoreError(RenError):
     """The store cannot be opened, read or written."""
 
 
+class StaleError(StoreError):
+    """Results that do not belong to the features, labels, split or software as they are now."""
+
+
 class SegmentationError(RenError):
     """Lobes cannot be segmented: no weights, no lungmask, or an image that its network cannot take."""

@@ -51,9 +51,13 @@ class Experiment(NamedTuple):
         """Columns that its results share."""
         return {"experiment": self.name, "task": self.split.task, "split_id": self.split.split_id}
 
+    def inputs(self, fit: Fit) -> dict[str, str]:
+        """Digests of features and labels, and versions: what a model depends on beside its settings."""
+        return fit.inputs.digests | {"expert": self.settings.version, "metrics": str(METRICS_VERSION)}
+
     def model_id(self, fit: Fit) -> str:
-        """First 16 hexadecimal digits of the SHA-256 of everything that decides what the model is and what it is measured by."""
-        what = [fit.inputs.method, fit.inputs.region, fit.inputs.digest, fit.classes, fit.round.index, fit.permutation]
-        how = [self.sound_only, self.settings.as_dict(), self.settings.version, METRICS_VERSION]
-        content = json.dumps([*self.key.values(), self.spec_id, *how, *what])
+        """First 16 hexadecimal digits of the SHA-256 of everything that decides a model and its metrics."""
+        what = [fit.inputs.method, fit.inputs.region, fit.classes, fit.round.index, fit.permutation]
+        how = [self.spec_id, self.sound_only, self.settings.as_dict(), self.inputs(fit)]
+        content = json.dumps([*self.key.values(), *how, *what])
         return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -36,12 +36,22 @@ class Inputs:
         return f"{self.method} {self.region}" if self.region else self.method
 
     @cached_property
-    def digest(self) -> str:
-        """SHA-256 of features, labels and whose they are."""
-        content = hashlib.sha256(np.ascontiguousarray(self.matrix.X).tobytes())
-        for part in (self.matrix.y, self.matrix.scan_ids, self.matrix.patient_ids, self.matrix.feature_names):
-            content.update("\n".join(map(str, part)).encode())
-        return content.hexdigest()
+    def digests(self) -> dict[str, str]:
+        """Digests of the features with their scans and patients, and of the labels: first 16 digits of SHA-256 each."""
+        matrix = self.matrix
+        features = (np.ascontiguousarray(matrix.X).tobytes(), matrix.scan_ids, matrix.patient_ids, matrix.feature_names)
+        return {"features": _digest(*features), "labels": _digest(matrix.scan_ids, matrix.y)}
+
+    def of_patients(self, patients: Iterable[str]) -> Inputs:
+        """The rows of some patients."""
+        return replace(self, matrix=self.matrix.select_rows(np.isin(self.matrix.patient_ids, sorted(patients))))
+
+
+def _digest(*contents: bytes | Iterable[object]) -> str:
+    sha = hashlib.sha256()
+    for content in contents:
+        sha.update(content if isinstance(content, bytes) else "\n".join(map(str, content)).encode())
+    return sha.hexdigest()[:16]
 
 
 def region_inputs(

@@ -99,7 +99,8 @@ def fits_of(
         When all of them are.
     """
     classes = int(store.sql("SELECT max(value) + 1 FROM labels WHERE task = ?", [split.task]).item())
-    found = [(each, number, lack(each.matrix, number)) for each in inputs for number in split.rounds]
+    of_split = [each.of_patients(split.patients) for each in inputs]
+    found = [(each, number, lack(each.matrix, number)) for each in of_split for number in split.rounds]
     left_out = tuple(f"{each.name}, round {number.index}: {lacking}" for each, number, lacking in found if lacking)
     usable = [(each, number) for each, number, lacking in found if not lacking]
     if not usable:

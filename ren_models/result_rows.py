@@ -48,7 +48,8 @@ class ResultRows:
             {**shared, "method": fit.inputs.method, "metric": metric, "value": value} for metric, value in metrics.items()
         ]
         model_id = self.experiment.model_id(fit)
-        self.models.append({**shared, **self._model(evaluation, model_id), "metrics": json.dumps(metrics)})
+        inputs = json.dumps(self.experiment.inputs(fit))
+        self.models.append({**shared, **self._model(evaluation, model_id), "metrics": json.dumps(metrics), "inputs": inputs})
         if "predictions" in self.experiment.keeps:
             self.predictions += [_frame(evaluation, each, model_id) for each in evaluation.predictions]
 

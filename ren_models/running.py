@@ -26,6 +26,20 @@ SAME_FIT = " AND ".join(
 )
 """Whether a row r of `results` is of model m."""
 
+CHANGED_RESULTS = f"""
+    WITH of_models AS (
+        SELECT m.model_id, m.experiment, m.task, m.split_id, m.architecture, m.region, m.round, m.permutation,
+               metric.key AS metric, TRY_CAST(metric.value AS DOUBLE) AS value
+        FROM models m, json_each(m.metrics) AS metric {OF_EXPERIMENT}
+    ), of_results AS (SELECT * FROM results {OF_EXPERIMENT})
+    SELECT model_id, coalesce(m.architecture, r.method) AS method, coalesce(m.region, r.region) AS region,
+           coalesce(m.round, r.round) AS round, coalesce(m.permutation, r.permutation) AS permutation,
+           coalesce(m.metric, r.metric) AS metric, m.value AS stored, r.value AS found
+    FROM of_models m FULL JOIN of_results r ON {SAME_FIT} AND r.metric = m.metric
+    WHERE m.metric IS NULL OR r.metric IS NULL OR m.value IS DISTINCT FROM r.value ORDER BY ALL
+"""
+"""Results that are not those their models were stored with: changed by hand, deleted, or added."""
+
 
 def run_experiment(
     store: FeatureStore, experiment: Experiment, fits: Sequence[Fit], *, jobs: int, listener: Listener | None = None
@@ -63,15 +77,19 @@ def is_stored(store: FeatureStore, experiment: Experiment, fits: Iterable[Fit]) 
 
 
 def stored_models(store: FeatureStore, experiment: Experiment) -> dict[str, int]:
-    """Seed of the control of each model that is complete: with results, and the predictions and files that are kept."""
+    """Seed of the control of each complete model: its results are those it was stored with, its predictions and file exist."""
+    key = list(experiment.key.values())
     models = store.sql(
-        f"""SELECT model_id, permutation, checkpoint FROM models m {OF_EXPERIMENT} AND EXISTS (FROM results r WHERE {SAME_FIT})
+        f"""SELECT model_id, permutation, checkpoint FROM models m {OF_EXPERIMENT}
         AND (NOT ? OR permutation > 0 OR EXISTS (FROM predictions p WHERE p.model_id = m.model_id))""",
-        [*experiment.key.values(), "predictions" in experiment.keeps],
+        [*key, "predictions" in experiment.keeps],
     )
+    changed = set(store.sql(CHANGED_RESULTS, [*key, *key])["model_id"])
     folder = model_folder(store.path)
     return {
-        model_id: seed for model_id, seed, checkpoint in models.rows() if checkpoint is None or (folder / checkpoint).is_file()
+        model_id: seed
+        for model_id, seed, checkpoint in models.rows()
+        if model_id not in changed and (checkpoint is None or (folder / checkpoint).is_file())
     }
 
 

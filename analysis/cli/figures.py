@@ -42,6 +42,10 @@ Folder = Annotated[
     ),
 ]
 
+AllowStale = Annotated[
+    bool, typer.Option("--allow-stale", help="Draw results whose features, labels or settings have changed, with a mark.")
+]
+
 
 def fig3(
     store: Store,
@@ -57,6 +61,7 @@ def fig3(
     ] = 0,
     split_id: SplitId = None,
     *,
+    allow_stale: AllowStale = False,
     jobs: Jobs = None,
 ) -> None:
     """Draw AUCs of regional experts, by region and architecture.
@@ -71,7 +76,7 @@ def fig3(
     if refit:
         _fit_missing(store, lambda opened: plan_refits(opened, task, refit, split_id=split_id), jobs)
     with FeatureStore(store) as opened:
-        drawing = draw_regional(read_setting(opened, task, split_id))
+        drawing = draw_regional(read_setting(opened, task, split_id, allow_stale=allow_stale))
     _save(drawing, output, "fig3")
 
 
@@ -124,7 +129,7 @@ def tsne(
     _keep(store, setting, drawing)
 
 
-def shap(store: Store, task: Task, output: Folder, split_id: SplitId = None) -> None:
+def shap(store: Store, task: Task, output: Folder, split_id: SplitId = None, *, allow_stale: AllowStale = False) -> None:
     """Draw which features move the experts, by TreeSHAP of test scans.
 
     Example: ren-analysis shap --store ren.duckdb --task has_ILD -o figures
@@ -134,7 +139,7 @@ def shap(store: Store, task: Task, output: Folder, split_id: SplitId = None) -> 
     from ren_features import FeatureStore
 
     with FeatureStore(store) as opened:
-        setting = read_setting(opened, task, split_id)
+        setting = read_setting(opened, task, split_id, allow_stale=allow_stale)
         drawings = dict(draw_attribution(setting))
     for name, drawing in drawings.items():
         _save(drawing, output, name)
@@ -147,6 +152,8 @@ def comparison(
     output: Folder,
     baseline: Annotated[str, typer.Option(help="Method that the others are compared with.")] = "radiomics_all_regions",
     split_id: SplitId = None,
+    *,
+    allow_stale: AllowStale = False,
 ) -> None:
     """Compare every expert and baseline with one method: differences of AUC with the corrected t-test, calibration.
 
@@ -157,7 +164,7 @@ def comparison(
     from ren_features import FeatureStore
 
     with FeatureStore(store) as opened:
-        drawing = draw_comparison(read_setting(opened, task, split_id), baseline)
+        drawing = draw_comparison(read_setting(opened, task, split_id, allow_stale=allow_stale), baseline)
     _save(drawing, output, "comparison")
 
 

@@ -291,7 +291,8 @@ CREATE TABLE models (
     params JSON NOT NULL,
     metrics JSON NOT NULL,
     checkpoint VARCHAR,
-    run_id VARCHAR NOT NULL
+    run_id VARCHAR NOT NULL,
+    inputs JSON
 );
 
 CREATE TABLE predictions (

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from ren_features.command_line import application, run
-from ren_models.cli import radiomics, split
+from ren_models.cli import check, radiomics, split
 
 app = application(
-    "ren-models", "Rows of a store become experts, and what they predict.", split.split, radiomics.radiomics, radiomics.chance
+    "ren-models",
+    "Features of a store become experts, predictions and results.",
+    split.split,
+    radiomics.radiomics,
+    radiomics.chance,
+    check.check,
 )
 
 

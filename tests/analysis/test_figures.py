@@ -26,12 +26,13 @@ from analysis.stored_results import read_setting
 from analysis.tables import draw_comparison, name_of
 from analysis.tree_shap import attribute
 from ren_features import FeatureStore
-from ren_features.errors import SpecError, StoreError
+from ren_features.errors import SpecError, StaleError, StoreError
 from ren_features.regions import REN_REGIONS
 from ren_models.ablation import plan_ablation
 from ren_models.experts.settings import RadiomicsSettings
 from ren_models.mean import mean_over_rounds
 from ren_models.metrics import Rows, auc, brier
+from ren_models.model_files import model_folder
 from ren_models.radiomics import plan_radiomics, plan_refits
 from ren_models.running import is_stored, run_experiment
 from ren_models.stored_splits import store_split
@@ -206,6 +207,10 @@ def test_other_experts_appear_by_themselves(evaluated, tmp_path):
         ):
             which = "architecture = 'radiomics'" if table != "results" else "method = 'radiomics' AND experiment = 'radiomics'"
             store.connection.execute(f"INSERT INTO {table} SELECT * REPLACE ({changes}) FROM {table} WHERE {which}")
+        store.connection.execute(
+            """UPDATE models m SET metrics = (SELECT json_group_object(metric, value) FROM results r WHERE r.experiment = 'cnn'
+            AND r.region IS NOT DISTINCT FROM m.region AND r.round = m.round) WHERE experiment = 'cnn'"""
+        )
         setting = read_setting(store, "ill")
         drawing = draw_regional(setting)
         data = drawing.data.filter(kind="expert")
@@ -320,16 +325,27 @@ def test_methods_are_compared_on_the_scans_that_both_have(setting):
     assert 0 < row["brier"] < 1
 
 
-def test_labels_that_change_later_change_no_figure_and_no_caption(evaluated, tmp_path):
+def test_stale_results_are_refused_and_drawn_with_a_mark_when_allowed(evaluated, tmp_path):
     path = shutil.copy(evaluated, tmp_path / "ren.duckdb")
+    shutil.copytree(model_folder(evaluated), model_folder(Path(path)))
     with FeatureStore(path, read_only=False) as store:
-        before = draw_regional(read_setting(store, "ill"))
+        setting = read_setting(store, "ill")
+        draws = (draw_regional, draw_ablation, draw_comparison, lambda setting: next(draw_attribution(setting))[1])
+        before = [draw(setting) for draw in draws]
         store.connection.execute("UPDATE labels SET value = 1 WHERE scan_id < 'p010'")
-        after = draw_regional(read_setting(store, "ill"))
-    assert after.data.equals(before.data)
-    changed = " Patients or labels have changed since this split was made."
-    assert changed in after.caption
-    assert after.caption.replace(changed, "") == before.caption
+        for draw in draws:
+            with pytest.raises(
+                StaleError, match=r"patients or labels have changed since it was made.* `ren-models split`.* --allow-stale"
+            ):
+                draw(setting)
+        for draw, fresh in zip(draws, before, strict=True):
+            drawing = draw(setting._replace(allow_stale=True))
+            assert drawing.data.equals(fresh.data)
+            mark = drawing.figure.get_suptitle()
+            assert mark.startswith("STALE: split")
+            assert drawing.caption.startswith("STALE: split")
+            assert drawing.caption.endswith(fresh.caption)
+            assert not fresh.figure.get_suptitle()
 
 
 def test_results_that_were_deleted_are_computed_anew(evaluated, tmp_path):
@@ -394,6 +410,14 @@ def test_the_commands(evaluated, tmp_path, make_store):
     with FeatureStore(path) as store:
         kept = store.sql("SELECT DISTINCT experiment FROM results WHERE metric IN ('silhouette', 'mean_abs_shap') ORDER BY 1")
         assert kept["experiment"].to_list() == ["radiomics_shap", "tsne_without_shape"]
+    with FeatureStore(path, read_only=False) as store:
+        store.connection.execute("UPDATE radiomics SET original_glcm_Id = 0 WHERE region = 'LLL'")
+    for name in ("fig3", "comparison", "shap"):
+        assert "features have changed (LLL, " in ren_analysis(name, path, expect=2).stderr
+    ren_analysis("fig3", path, "--allow-stale")
+    assert (
+        (tmp_path / "figures" / "fig3.txt").read_text().startswith("STALE: results of radiomics are stale: features have changed")
+    )
     assert "expected split of task ill, found none" in ren_analysis("fig3", make_store(), expect=2).stderr
     empty = make_store(name="split.duckdb", patients=20)
     subprocess.run([command.with_name("ren-models"), "split", "--store", empty, "--task", "ill"], check=True, capture_output=True)
