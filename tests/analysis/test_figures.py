@@ -355,7 +355,7 @@ def test_results_that_were_deleted_are_computed_anew(evaluated, tmp_path):
         assert is_stored(store, *planned)
         store.connection.execute("DELETE FROM results WHERE experiment = 'ablation'")
         assert not is_stored(store, *planned)
-        with pytest.raises(StoreError, match="`ren-analysis fig4` makes them"):
+        with pytest.raises(StoreError, match="`ren-analysis fig4` renews them"):
             draw_ablation(read_setting(store, "ill"))
 
 
