@@ -28,10 +28,13 @@ EQUAL = """
 """Scans with the digest of another one, of all voxels or of a region's, under any spec; beside the first that has it."""
 
 SMALLEST_REGIONS = """
-    SELECT DISTINCT h.spec_id, h.region FROM histograms h JOIN regions r ON h.region = r.name
-    WHERE NOT EXISTS (FROM histograms o JOIN regions p ON o.region = p.name
-                      WHERE o.spec_id = h.spec_id AND len(p.members) < len(r.members) AND list_has_all(r.members, p.members))
-    ORDER BY ALL
+    WITH measured AS (
+        SELECT spec_id, name, members FROM (SELECT DISTINCT spec_id, region AS name FROM histograms) JOIN regions USING (name)
+    )
+    SELECT spec_id, name FROM measured whole WHERE NOT EXISTS (
+        FROM measured part WHERE part.spec_id = whole.spec_id
+        AND len(part.members) < len(whole.members) AND list_has_all(whole.members, part.members)
+    ) ORDER BY ALL
 """
 """Regions of each spec that hold no other one of it: the lobes, and no lung beside them."""
 
