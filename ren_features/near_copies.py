@@ -22,8 +22,8 @@ patient, at least 1.9 % (48 pairs at 3 mm; at 1.25 mm 5.5 %); of other patients,
 LEAST_REGIONS = 3
 """Lobes that must agree: a crop at one end leaves three whole, and a single lobe of another patient may agree by chance."""
 
-SPREAD = 4
-"""Every fourth bin is enough to find neighbours."""
+QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)
+"""Where the mean histogram reaches these shares, cumulative counts are enough to find neighbours."""
 
 
 def alike(counts: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -51,10 +51,11 @@ def alike(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     if len(counts) < 2:
         return np.empty((0, 2), np.int64)
     voxels = counts.sum(axis=1)
-    cumulative = counts.cumsum(axis=1)[:, ::SPREAD] / voxels[:, None]
+    cumulative = counts.cumsum(axis=1) / voxels[:, None]
+    shares = cumulative[:, np.searchsorted(cumulative.mean(axis=0), QUANTILES)]
     # Where the counts differ by a share d, no cumulative share differs by more, and the logarithm of the sum by -log(1 - d).
     bound = -np.log(1 - MOST_DIFFERENT)
-    pairs = KDTree(np.column_stack([np.log(voxels), cumulative])).query_pairs(bound, p=np.inf, output_type="ndarray")
+    pairs = KDTree(np.column_stack([np.log(voxels), shares])).query_pairs(bound, p=np.inf, output_type="ndarray")
     one, other = pairs.T
     different = np.abs(counts[one] - counts[other]).sum(axis=1) / np.maximum(voxels[one], voxels[other])
     near: NDArray[np.int64] = pairs[different < MOST_DIFFERENT]
