@@ -59,8 +59,8 @@ class Round:
         divided = [group for group in self.groups if sum(bool(group & self.patients(part)) for part in PARTS) > 1]
         if divided:
             raise LeakageError(
-                f"round {self.index}: expected patients who share an image in one part, got {len(divided)} groups in several: "
-                f"{named(divided)}; `ren-models split` makes a split that keeps them together"
+                f"round {self.index}: expected patients who share an image in one part, got {named(divided)} in several; "
+                "`ren-models split` makes a split that keeps them together"
             )
 
     def patients(self, part: str) -> frozenset[str]:

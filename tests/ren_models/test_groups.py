@@ -57,7 +57,7 @@ def test_where_nobody_shares_an_image_the_split_is_as_before(protocol, split_id,
 
 
 def test_a_round_that_divides_a_group_is_leakage():
-    message = r"round 3: expected patients who share an image in one part, got 1 groups in several: \{a, c\}; `ren-models split`"
+    message = r"round 3: expected patients who share an image in one part, got \{a, c\} in several; `ren-models split`"
     with pytest.raises(LeakageError, match=message):
         Round(3, frozenset("ab"), frozenset("c"), frozenset("d"), (frozenset("ac"),))
 
