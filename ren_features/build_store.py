@@ -21,6 +21,7 @@ from ren_features.scan_files import Files
 from ren_features.segmentation.masks import LobeMasks
 from ren_features.spec import ExtractionSpec, check_engine
 from ren_features.store.connection import Connection, connect_to_write, transaction
+from ren_features.store.duplicates import mark_duplicates
 from ren_features.store.writing import forget_failure, recorded, write_cohort, write_hashes, write_outcome, write_run
 
 MEASURE_SCAN, PREVIEW_SCAN = Named("ren_features.measurement:measure_scan"), Named("ren_features.measurement:preview_scan")
@@ -152,12 +153,13 @@ def build(
 
 @contextmanager
 def _interruptible(connection: Connection, summary: Summary) -> Iterator[None]:
-    """Write how the run ended; an interruption ends here, the summary tells of it."""
+    """Write how the run ended, and which scans hold one image; an interruption ends here, the summary tells of it."""
     try:
         with recorded(connection, summary.run_id):
             yield
     except KeyboardInterrupt:
         summary.interrupted = True
+    mark_duplicates(connection)
 
 
 def _plan(connection: Connection, cohort: Cohort, spec: ExtractionSpec, lobes: LobeMasks, *, retry_failed: bool) -> Plan:

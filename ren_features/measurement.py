@@ -9,6 +9,7 @@ from ren_features.errors import EmptyRegionError, VolumeError
 from ren_features.examination import Examination
 from ren_features.extents import Extent, joined, label_extents
 from ren_features.histogram import Histogram, label_histograms, merged
+from ren_features.label_digest import joined_digest
 from ren_features.outcome import Failure, Grid, Measurement, Outcome, RegionRow, describe
 from ren_features.preparation import Prepared, StageError, prepare, read_image, stage, with_mask
 from ren_features.preview import preview_path, write_preview
@@ -113,7 +114,8 @@ def _rows(
         extent = joined(extents, labels)
         if region.name in features:
             volume_ml, counts = extent.voxels * prepared.mask.voxel_volume_ml, merged(histograms, labels).counts
-            rows.append(RegionRow(region.name, extent.voxels, volume_ml, features[region.name], counts))
+            digest = joined_digest(prepared.digests, labels)
+            rows.append(RegionRow(region.name, extent.voxels, volume_ml, features[region.name], counts, digest))
         elif any(label in prepared.present for label in labels):
             refused.append(f"region {region.name} of mask {files.scan.mask}: {refusal(extent)}")
     if refused and not rows:

@@ -23,6 +23,8 @@ class RegionRow:
     features: dict[str, float]
     histogram: tuple[int, ...]
     """Voxels by CT number, as the table `histograms` keeps them."""
+    voxels_sha256: str | None
+    """By which the region is known again in another file (`label_digest`)."""
 
 
 @dataclass(frozen=True)

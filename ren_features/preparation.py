@@ -11,6 +11,7 @@ from ren_features.errors import VolumeError
 from ren_features.extents import Extent, label_extents
 from ren_features.fingerprint import hash_file
 from ren_features.image_file import CT, read_ct
+from ren_features.label_digest import label_digests
 from ren_features.lobe_mask import read_lobes
 from ren_features.regions import LabelScheme
 from ren_features.resampling import to_analysis_grid
@@ -48,6 +49,8 @@ class Prepared:
         Labels of the mask on the same grid.
     image, mask : Volume
         Both on the analysed grid.
+    digests : mapping of int to str
+        By which labels are known again (`label_digests`).
     """
 
     original: Volume
@@ -56,6 +59,7 @@ class Prepared:
     scheme: LabelScheme
     image: Volume
     mask: Volume
+    digests: Mapping[int, str]
 
 
 def read_image(files: Files, lobes: LobeMasks, spec: ExtractionSpec) -> CT:
@@ -97,4 +101,4 @@ def prepare(scan: Scan, ct: CT, spec: ExtractionSpec, threads: int) -> Prepared:
         scheme.check({label: extent.voxels for label, extent in present.items()}, where=f"mask {scan.mask}")
     with stage("resample"):
         analysed = to_analysis_grid(image, mask, spec.grid_spacing_mm, where=f"mask {scan.mask}", threads=threads)
-    return Prepared(image, ct.acquisition, present, scheme, *analysed)
+    return Prepared(image, ct.acquisition, present, scheme, *analysed, label_digests(image, mask, present))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ren_features.errors import LeakageError, SplitError
 from ren_features.store import Matrix
+from ren_models.groups import group_names
 from ren_models.splits import PARTS, Round
 
 
@@ -25,6 +26,8 @@ class Part:
     X : ndarray of float, shape (scan, feature)
     y : ndarray of int, shape (scan,)
     scan_ids, patient_ids : ndarray of str, shape (scan,)
+    group_ids : ndarray of str, shape (scan,)
+        The first of the patients who share an image with the patient; mostly the patient alone. A group is never divided.
     """
 
     name: str
@@ -33,6 +36,7 @@ class Part:
     y: NDArray[np.int64]
     scan_ids: NDArray[np.str_]
     patient_ids: NDArray[np.str_]
+    group_ids: NDArray[np.str_]
 
     def only(self, name: str, use: str) -> Part:
         """This part, if it is the one of that name.
@@ -78,7 +82,10 @@ def read_part(matrix: Matrix, each: Round, name: str) -> Part:
     if not rows.any():
         raise SplitError(f"round {each.index}: expected rows in {name}, got none")
     own = matrix.select_rows(rows)
-    return Part(name, each.index, own.X, own.y, own.scan_ids, own.patient_ids)
+    groups = group_names(own.patient_ids.tolist(), each.groups)
+    return Part(
+        name, each.index, own.X, own.y, own.scan_ids, own.patient_ids, np.array([groups[each] for each in own.patient_ids])
+    )
 
 
 def lack(matrix: Matrix, each: Round, parts: tuple[str, ...] = PARTS) -> str | None:

@@ -11,6 +11,7 @@ from ren_features.errors import SplitError
 from ren_features.store.connection import transaction
 from ren_features.store.rows import insert, insert_frame, now
 from ren_features.store.writing import computing
+from ren_models.groups import patient_groups
 from ren_models.splits import PARTS, Round, Split, digest, make_split
 
 
@@ -47,7 +48,7 @@ def _labels(store: FeatureStore, task: str) -> dict[str, int]:
 def store_split(store: FeatureStore, task: str, *, protocol: str = "full", folds: int = 5, seed: int = 42) -> Stored:
     """Make a split and store it; one of the same settings and labels that is there already is read and left as it is."""
     labels = patient_labels(store, task)
-    split = make_split(labels, task, protocol=protocol, folds=folds, seed=seed)
+    split = make_split(labels, task, protocol=protocol, folds=folds, seed=seed, groups=patient_groups(store, labels))
     without = int(store.sql("SELECT count(*) FROM patients").item()) - len(labels)
     known = store.sql("SELECT count(*) FROM splits WHERE split_id = ?", [split.split_id]).item() > 0
     if known:
@@ -88,8 +89,10 @@ def current_split(store: FeatureStore, task: str, split_id: str | None = None) -
 
 
 def is_current(store: FeatureStore, split: Split) -> bool:
-    """Whether the split is of the patients and labels as they are."""
-    return digest(_labels(store, split.task), split.task, split.protocol, split.folds, split.seed) == split.split_id
+    """Whether the split is of the patients, their labels and who shares an image as they are."""
+    # Its groups are those of its patients as they are; with other patients it is another split anyway.
+    now = digest(_labels(store, split.task), split.task, split.protocol, split.folds, split.seed, split.groups)
+    return now == split.split_id
 
 
 def read_split(store: FeatureStore, task: str, split_id: str | None = None) -> Split:
@@ -100,7 +103,7 @@ def read_split(store: FeatureStore, task: str, split_id: str | None = None) -> S
     SplitError
         When there is none.
     LeakageError
-        When the rows of a round have a patient in two parts.
+        When the rows of a round have a patient, or patients who share an image by now, in two parts.
     """
     every = store.sql("SELECT * FROM splits ORDER BY made_at, split_id")
     found = every.filter(task=task, **({"split_id": split_id} if split_id else {}))
@@ -114,8 +117,9 @@ def read_split(store: FeatureStore, task: str, split_id: str | None = None) -> S
     query = "SELECT round, part, list(patient_id) FROM rounds WHERE split_id = ? GROUP BY ALL"
     rounds = store.sql(query, [facts["split_id"]])
     parts = {(index, part): frozenset(patients) for index, part, patients in rounds.iter_rows()}
-    whole = tuple(
-        Round(index, *(parts.get((index, part), frozenset()) for part in PARTS))
-        for index in sorted({index for index, _ in parts})
-    )
-    return Split(facts["split_id"], task, facts["protocol"], facts["folds"], facts["seed"], whole)
+    groups = patient_groups(store, frozenset[str]().union(*parts.values()))
+    whole = []
+    for index in sorted({index for index, _ in parts}):
+        train, val, test = (parts.get((index, part), frozenset()) for part in PARTS)
+        whole.append(Round(index, train, val, test, groups))
+    return Split(facts["split_id"], task, facts["protocol"], facts["folds"], facts["seed"], tuple(whole))

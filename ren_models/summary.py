@@ -76,4 +76,10 @@ def notes(store: FeatureStore, experiment: Experiment) -> list[str]:
     doubted, scans = store.sql(DOUBTED, [experiment.split.task]).row(0)
     fate = "these regions are excluded" if experiment.sound_only else "they take part; --sound-only excludes these regions"
     quality = [f"{doubted} of {scans} scans have regions with warnings or errors in quality, or never judged: {fate}"]
-    return [*(quality if doubted else []), *(f"left out: {reason}" for reason in experiment.left_out)]
+    groups = experiment.split.groups
+    shared = [f"{sum(map(len, groups))} patients share an image with another one, in {len(groups)} groups that no round divides"]
+    return [
+        *(quality if doubted else []),
+        *(shared if groups else []),
+        *(f"left out: {reason}" for reason in experiment.left_out),
+    ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import polars as pl
@@ -30,6 +31,7 @@ def write_random_store(
     label: Callable[[int, int], int | None] = lambda patient, scan: patient % 2,
     signal: float = 1.0,
     absent: frozenset[tuple[int, str]] = frozenset(),
+    images: Mapping[str, str] = MappingProxyType({}),
 ) -> Path:
     """Write a store.
 
@@ -44,6 +46,8 @@ def write_random_store(
         What a label adds to the informative feature, in standard deviations.
     absent : frozenset
         Numbers of patients with a region that they lack.
+    images : mapping of str to str
+        Digests of the images of scans; any other scan has an image of its own.
     """
     rng = np.random.default_rng(5)
     rows = [(f"p{p:03}", f"p{p:03}_{s}", label(p, s), p) for p in range(patients) for s in range(scans)]
@@ -53,7 +57,7 @@ def write_random_store(
         with transaction(store.connection):
             insert(store.connection, "patients", [{"patient_id": f"p{p:03}"} for p in range(patients)])
             grid = {f"{kind}_{what}": [1] * 3 for kind in ("original", "analysed") for what in ("size", "spacing_mm")}
-            measured = {"image_sha256": "0", "mask_sha256": "0", "mask_source": "given", "rules_id": "0"} | grid
+            measured = {"mask_sha256": "0", "mask_source": "given", "rules_id": "0"} | grid
             facts = {"image": "ct.nii", "attributes": "{}"}
             insert(store.connection, "scans", [{"scan_id": scan, "patient_id": patient} | facts for patient, scan, _, _ in rows])
             known = [{"scan_id": scan, "task": TASK, "value": value} for _, scan, value, _ in rows if value is not None]
@@ -61,7 +65,11 @@ def write_random_store(
             insert(
                 store.connection,
                 "inputs",
-                [{"scan_id": scan} | measured | {"spec_id": spec.spec_id, "run_id": run.run_id} for _, scan, _, _ in rows],
+                [
+                    {"scan_id": scan, "image_sha256": images.get(scan, scan), "spec_id": spec.spec_id, "run_id": run.run_id}
+                    | measured
+                    for _, scan, _, _ in rows
+                ],
             )
             whole = {"spec_id": spec.spec_id, "run_id": run.run_id, "voxels": 1, "volume_ml": 1.0}
             for region in REN_REGIONS.regions:

@@ -129,7 +129,8 @@ class FeatureStore:
         spec_id : str, optional
             By default that of the latest run that stored rows.
         sound_only : bool
-            Without rows that a warning or an error of quality concerns, or that no rules judged (`quality_ok`).
+            Without rows that a warning or an error of quality concerns, or that no rules judged (`quality_ok`); of scans
+            that hold one image, one is kept.
 
         Raises
         ------

@@ -127,6 +127,7 @@ CREATE TABLE histograms (
     region VARCHAR NOT NULL,
     spec_id VARCHAR NOT NULL,
     counts BIGINT[] NOT NULL,
+    voxels_sha256 VARCHAR,
     PRIMARY KEY (scan_id, region, spec_id)
 );
 

@@ -14,7 +14,7 @@ from ren_features.errors import CohortError, StoreError
 from ren_features.fingerprint import FileHash, Fingerprint
 from ren_features.outcome import Measurement, Outcome
 from ren_features.provenance import Run
-from ren_features.quality import RULES, RULES_ID, WHOLE_SCAN
+from ren_features.quality import RULES_ID
 from ren_features.regions import RegionSet
 from ren_features.scan import Scan
 from ren_features.spec import ExtractionSpec
@@ -136,7 +136,6 @@ def write_outcome(connection: Connection, outcome: Outcome, spec_id: str, run_id
             delete(connection, key, "radiomics", "histograms", "quality", "inputs")
         if outcome.measurement:
             _write_measurement(connection, outcome, outcome.measurement, key, run_id)
-        _mark_duplicates(connection, spec_id)
         if outcome.failure:
             facts = {**asdict(outcome.failure), **asdict(outcome.fingerprint), "run_id": run_id, "failed_at": now()}
             insert(connection, "failures", [key | facts])
@@ -183,7 +182,14 @@ def _write_measurement(connection: Connection, outcome: Outcome, measurement: Me
             for row in measurement.rows
         ],
     )
-    insert(connection, "histograms", [{**key, "region": row.region, "counts": list(row.histogram)} for row in measurement.rows])
+    insert(
+        connection,
+        "histograms",
+        [
+            {**key, "region": row.region, "counts": list(row.histogram), "voxels_sha256": row.voxels_sha256}
+            for row in measurement.rows
+        ],
+    )
     insert(connection, "quality", [key | asdict(finding) for finding in measurement.findings])
     grids = {
         f"{grid}_{name}": value
@@ -201,21 +207,6 @@ def _write_measurement(connection: Connection, outcome: Outcome, measurement: Me
         "rules_id": RULES_ID,
     }
     insert(connection, "inputs", [key | facts])
-
-
-def _mark_duplicates(connection: Connection, spec_id: str) -> None:
-    """A finding for every scan whose image is stored under another id too; both change when either is measured anew."""
-    rule = RULES["duplicate_image"]
-    delete(connection, {"spec_id": spec_id, "rule": rule.name}, "quality")
-    connection.execute(
-        """INSERT INTO quality (scan_id, region, spec_id, rule, severity, value, message)
-        SELECT i.scan_id, $region, i.spec_id, $rule, $severity, count(*),
-               'same image as ' || string_agg(o.scan_id, ', ' ORDER BY o.scan_id)
-        FROM inputs i JOIN inputs o
-        ON i.spec_id = o.spec_id AND coalesce(i.voxels_sha256, i.image_sha256) = coalesce(o.voxels_sha256, o.image_sha256)
-        WHERE i.scan_id <> o.scan_id AND i.spec_id = $spec_id GROUP BY i.scan_id, i.spec_id""",
-        {"region": WHOLE_SCAN, "rule": rule.name, "severity": rule.severity, "spec_id": spec_id},
-    )
 
 
 def _write_regions(connection: Connection, regions: RegionSet) -> None:

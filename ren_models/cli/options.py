@@ -16,7 +16,11 @@ Task = Annotated[
 SplitId = Annotated[str | None, typer.Option("--split", help="A split by its id.", show_default="the last of the task")]
 
 SoundOnly = Annotated[
-    bool, typer.Option("--sound-only", help="Leave out regions of scans with warnings or errors in quality (quality_ok).")
+    bool,
+    typer.Option(
+        "--sound-only",
+        help="Leave out regions of scans with warnings or errors in quality (quality_ok), and all scans but one of an image.",
+    ),
 ]
 
 

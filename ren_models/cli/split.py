@@ -21,11 +21,12 @@ def split(
 
     Example: ren-models split --store ren.duckdb --task has_ILD
     """
-    from ren_models.stored_splits import read_split, store_split
+    from ren_models.groups import contradictions, named
+    from ren_models.stored_splits import patient_labels, read_split, store_split
 
     with open_to_write(store) as opened:
         made = store_split(opened, task, protocol=protocol, folds=folds, seed=seed)
-        last = read_split(opened, task).split_id
+        last, labels = read_split(opened, task).split_id, patient_labels(opened, task)
     rounds = made.split.rounds
     parts = ", ".join(f"{len(rounds[0].patients(part))} {part}" for part in ("train", "val", "test"))
     known = " (there already)" if made.known else ""
@@ -33,5 +34,12 @@ def split(
     typer.echo(f"split {made.split.split_id}{known}: {settings}; patients of the first round: {parts}")
     if last != made.split.split_id:
         typer.echo(f"commands use {last}, which was made after it; name this one with --split {made.split.split_id}")
+    if groups := made.split.groups:
+        patients = sum(map(len, groups))
+        typer.echo(
+            f"{patients} patients share an image with another one; each of {len(groups)} groups stays together: {named(groups)}"
+        )
+    if unlike := contradictions(groups, labels):
+        typer.echo(f"patients who share an image have different labels of {task}: {named(unlike, labels)}; which one is right?")
     if made.without_label:
         typer.echo(f"{made.without_label} patients have no label of {task} and are left out")

@@ -122,7 +122,7 @@ class RadiomicsExpert:
         return expert
 
     def inner_folds(self, rows: Part) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Rows to fit and rows held back of each inner fold; patients are on one side, and every class is on both.
+        """Rows to fit and rows held back of each inner fold; who shares an image is on one side, every class on both.
 
         Raises
         ------
@@ -130,11 +130,11 @@ class RadiomicsExpert:
             When there are too few patients of a class.
         """
         count, classes = self.settings.inner_folds, np.unique(rows.y)
-        fewest = min(len(np.unique(rows.patient_ids[rows.y == each])) for each in classes)
+        fewest = min(len(np.unique(rows.group_ids[rows.y == each])) for each in classes)
         folds = []
         if fewest >= count:
             splitter = StratifiedGroupKFold(count, shuffle=True, random_state=self.settings.seed)
-            folds = list(splitter.split(rows.X, rows.y, rows.patient_ids))
+            folds = list(splitter.split(rows.X, rows.y, rows.group_ids))
         if not folds or any(len(np.unique(rows.y[side])) < len(classes) for fold in folds for side in fold):
             raise SplitError(
                 f"round {rows.round}, region {self.region}: expected enough patients of each class in train "

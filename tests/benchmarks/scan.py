@@ -79,7 +79,7 @@ def build(folder: Path, engine: str, threads: int) -> tuple[float, float]:
 
 def judge(original: Volume, present: Mapping[int, Extent], image: Volume, mask: Volume) -> list[Finding]:
     """Histograms, and what the rules of quality find."""
-    prepared = Prepared(original, UNTOLD, present, LUNGMASK, image, mask)
+    prepared = Prepared(original, UNTOLD, present, LUNGMASK, image, mask, {})
     histograms = label_histograms(image.voxels, mask.voxels)
     examined = Examination(prepared, label_extents(mask.voxels), histograms, REN_REGIONS, contrast_told=False)
     return list(findings(examined.observations()))
