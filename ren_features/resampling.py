@@ -4,7 +4,7 @@
 parallel to the scan's, oblique or not: everything is counted in voxels of the scan, so that positions in the patient cannot
 change a value.
 
-Of a spacing such as 0.625 mm every fifth sample of a centred 1 mm grid lies exactly halfway between two voxels. There ITK's
+With a spacing such as 0.625 mm, every fifth sample of a centred 1 mm grid lies exactly halfway between two voxels. There ITK's
 nearest neighbour is the later voxel, or by a rounding error of 1e-13 the earlier one: which, depends on where the table stood.
 So the grid lies a ten-thousandth of a voxel later, and nothing is left to rounding errors.
 """

@@ -46,6 +46,8 @@ def void_voxels(image: NDArray[Any], labels: NDArray[Any], extents: Mapping[int,
     --------
     A scan whose last 6 columns were filled with -1024, and a lobe that covers 3 of them:
 
+    >>> import numpy as np
+    >>> from ren_features.extents import label_extents
     >>> image = np.random.default_rng(0).normal(-850, 30, (10, 20, 20)).astype(np.int16)
     >>> image[:, :, 14:] = -1024
     >>> labels = np.zeros(image.shape, np.uint8)
