@@ -87,6 +87,7 @@ class Examination:
             yield Observation("hu_out_of_range", region.name, 100 * histogram.outside)
             if region.members not in SINGLE_LOBES:  # which may well be consolidated
                 yield Observation("lung_density", region.name, histogram.mean_hu)
+        yield Observation("void", region.name, self._void(labels))
         yield Observation("few_voxels", region.name, histogram.voxels)
         yield Observation("lobe_volume", region.name, volume_ml)
         yield Observation("lobe_share", region.name, 100 * volume_ml / self._lungs_ml)
@@ -96,6 +97,9 @@ class Examination:
     def _faces_touched(self, labels: list[int]) -> int:
         ends = zip(joined(self.scan.present, labels).box, self.scan.original.size, strict=True)
         return sum((box.start == 0) + (box.stop == length) for box, length in ends)
+
+    def _void(self, labels: list[int]) -> float:
+        return 100 * sum(self.scan.void.get(label, 0) for label in labels) / joined(self.scan.present, labels).voxels
 
     def _volume_ml(self, labels: list[int]) -> float:
         return joined(self.scan.present, labels).voxels * self.scan.original.voxel_volume_ml

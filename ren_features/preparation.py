@@ -21,6 +21,7 @@ from ren_features.segmentation.making import make_mask
 from ren_features.segmentation.masks import LobeMasks
 from ren_features.segmentation.networks import check_networks
 from ren_features.spec import ExtractionSpec
+from ren_features.void import void_voxels
 from ren_features.volume import Volume, check_same_grid
 
 
@@ -47,6 +48,8 @@ class Prepared:
         The image as it was read, in the canonical frame.
     present : mapping of int to Extent
         Labels of the mask on the same grid.
+    void : mapping of int to int
+        Voxels of its labels where nothing was scanned.
     image, mask : Volume
         Both on the analysed grid.
     digests : mapping of int to str
@@ -56,6 +59,7 @@ class Prepared:
     original: Volume
     acquisition: Acquisition
     present: Mapping[int, Extent]
+    void: Mapping[int, int]
     scheme: LabelScheme
     image: Volume
     mask: Volume
@@ -99,6 +103,8 @@ def prepare(scan: Scan, ct: CT, spec: ExtractionSpec, threads: int) -> Prepared:
     with stage("labels"):
         present = label_extents(mask.voxels)
         scheme.check({label: extent.voxels for label, extent in present.items()}, where=f"mask {scan.mask}")
+    with stage("quality"):
+        void = void_voxels(image.voxels, mask.voxels, present)
     with stage("resample"):
         analysed = to_analysis_grid(image, mask, spec.grid_spacing_mm, where=f"mask {scan.mask}", threads=threads)
-    return Prepared(image, ct.acquisition, present, scheme, *analysed, label_digests(image, mask, present))
+    return Prepared(image, ct.acquisition, present, void, scheme, *analysed, label_digests(image, mask, present))

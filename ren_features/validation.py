@@ -38,17 +38,29 @@ def problems_of(
     jobs : int
         Most processes; few scans are read in this one.
     """
-    if segment and any(scan.mask is None for scan in cohort.scans):
-        yield from _segmenter_problems(weights)
+    yield from segmenter_problems(cohort, weights, segment=segment)
+    yield from named(cohort, header_problems(cohort, regions, segment=segment, jobs=jobs))
+
+
+def header_problems(cohort: Cohort, regions: RegionSet, *, segment: bool, jobs: int) -> dict[str, list[str]]:
+    """Problems of every scan, by its id; parameters as in `problems_of`."""
     jobs = min(jobs, len(cohort.scans) // WORTH_A_WORKER)
     found: dict[str, list[str]] = {}
     for scan, result in run_tasks(partial(CHECK_SCAN, regions=regions, segment=segment), cohort.scans, jobs=jobs):
         found[scan.scan_id] = [f"could not be read: {result}"] if isinstance(result, WorkerDiedError) else result
+    return found
+
+
+def named(cohort: Cohort, found: dict[str, list[str]]) -> Iterator[str]:
+    """Problems with their scan, in the cohort's order."""
     for scan in cohort.scans:
         yield from (f"scan {scan.scan_id}: {problem}" for problem in found[scan.scan_id])
 
 
-def _segmenter_problems(weights: Path | None) -> Iterator[str]:
+def segmenter_problems(cohort: Cohort, weights: Path | None, *, segment: bool) -> Iterator[str]:
+    """Why scans without a mask would get none, if they are to get one."""
+    if not segment or all(scan.mask for scan in cohort.scans):
+        return
     from ren_features.segmentation.networks import check_networks
 
     try:

@@ -85,8 +85,9 @@ def validate(
     ] = None,
     *,
     segment: Annotated[bool, typer.Option("--segment", help="Scans without a mask will be segmented.")] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Read voxels too: find every scan that build would refuse.")] = False,
 ) -> None:
-    """List every problem of a manifest and of its files' headers; nothing is computed.
+    """List every problem of a manifest and of its files' headers; with --deep, of their voxels too. Nothing is stored.
 
     Exit status 1: scans would fail; 2: the manifest itself is wrong.
 
@@ -96,12 +97,21 @@ def validate(
     from ren_features.cores import available_cores
     from ren_features.validation import problems_of
 
-    settings = read_settings(spec, regions)
-    found = read_cohort(cohort)
-    problems = list(problems_of(found, settings.regions, segment=segment, weights=weights, jobs=jobs or available_cores()))
-    for problem in problems:
-        typer.echo(problem)
+    settings, found, jobs = read_settings(spec, regions), read_cohort(cohort), jobs or available_cores()
+    if deep:
+        from ren_features.deep_validation import validate_deeply
+        from ren_features.progress import counter
+
+        with counter(len(found.scans), "scans") as tell:
+            checked = validate_deeply(found, settings, segment=segment, weights=weights, jobs=jobs, tell=tell)
+        problems, notes, extent = checked.problems, checked.notes, "headers and voxels"
+    else:
+        problems = list(problems_of(found, settings.regions, segment=segment, weights=weights, jobs=jobs))
+        notes, extent = [], "headers only; --deep reads voxels"
+    for line in (*problems, *(f"note: {note}" for note in notes)):
+        typer.echo(line)
     labels = "".join(f", {len(values)} labelled for {task}" for task, values in found.labels.items())
-    typer.echo(f"{cohort}: {len(found.scans)} scans of {len(found.patients)} patients{labels}; {len(problems)} problems")
+    scans = f"{len(found.scans)} scans of {len(found.patients)} patients{labels}"
+    typer.echo(f"{cohort}: {scans}; {len(problems)} problems ({extent})")
     if problems:
         raise typer.Exit(1)

@@ -14,6 +14,8 @@ Labels = NDArray[np.uint8]
 
 MIRROR = {"LUL": "RUL", "LLL": "RLL", "RUL": "LUL", "RML": "LUL", "RLL": "LLL"}
 
+FILL_HU = -1024
+
 
 def lungs_swapped(image: Voxels, lobes: Labels) -> tuple[Voxels, Labels]:
     """A model that has left and right exchanged."""
@@ -42,6 +44,14 @@ def in_pieces(image: Voxels, lobes: Labels) -> tuple[Voxels, Labels]:
     return image, changed
 
 
+def void(image: Voxels, lobes: Labels) -> tuple[Voxels, Labels]:
+    """A registration that has moved the lowest slices out of its frame, and filled it; the lobes are those of before."""
+    changed = image.copy()
+    slices = np.flatnonzero(lobes.any(axis=(1, 2)))
+    changed[: slices[slices.size // 6]] = FILL_HU
+    return changed, lobes
+
+
 FAULTS: Mapping[str, Callable[[Voxels, Labels], tuple[Voxels, Labels]]] = {
-    fault.__name__: fault for fault in (lungs_swapped, darkest_voxels, air_density, in_pieces)
+    fault.__name__: fault for fault in (lungs_swapped, darkest_voxels, air_density, in_pieces, void)
 }

@@ -30,6 +30,7 @@ from ren_features.quality import Finding, findings
 from ren_features.radiomics import extract
 from ren_features.regions import LUNGMASK, REN_REGIONS
 from ren_features.resampling import to_analysis_grid
+from ren_features.void import void_voxels
 from ren_features.volume import Volume
 from tests.benchmarks.commands import COMMAND, seconds
 from tests.phantom import chest_phantom
@@ -77,9 +78,10 @@ def build(folder: Path, engine: str, threads: int) -> tuple[float, float]:
     return seconds([COMMAND, "build", folder / "cohort.csv", *options])
 
 
-def judge(original: Volume, present: Mapping[int, Extent], image: Volume, mask: Volume) -> list[Finding]:
-    """Histograms, and what the rules of quality find."""
-    prepared = Prepared(original, UNTOLD, present, LUNGMASK, image, mask, {})
+def judge(original: Volume, original_mask: Volume, present: Mapping[int, Extent], image: Volume, mask: Volume) -> list[Finding]:
+    """Histograms, voxels where nothing was scanned, and the findings of the rules of quality."""
+    void = void_voxels(original.voxels, original_mask.voxels, present)
+    prepared = Prepared(original, UNTOLD, present, void, LUNGMASK, image, mask, {})
     histograms = label_histograms(image.voxels, mask.voxels)
     examined = Examination(prepared, label_extents(mask.voxels), histograms, REN_REGIONS, contrast_told=False)
     return list(findings(examined.observations()))
@@ -101,7 +103,7 @@ def print_stages(image_path: Path, mask_path: Path, threads: int, runs: int) -> 
         present = timed("count labels", lambda: label_extents(mask.voxels))  # noqa: B023
         grid = timed("resample to 1 mm", lambda: to_analysis_grid(image, mask, ONE_MM, where="", threads=threads))  # noqa: B023
         timed("107 features of 7 regions", lambda: extract(grid[0].voxels, grid[1].voxels, ONE_MM, threads=threads))  # noqa: B023
-        timed("quality", lambda: judge(image, present, *grid))  # noqa: B023
+        timed("quality", lambda: judge(image, mask, present, *grid))  # noqa: B023
     medians = {stage: statistics.median(found[1:]) for stage, found in times.items()}
     print(f"\n| stage, {threads} threads | seconds |\n| --- | --- |")
     for stage, taken in {**medians, "together": sum(medians.values())}.items():

@@ -83,6 +83,16 @@ def at_side(labels):
     return labels
 
 
+def pad(value, columns):
+    """What a registration leaves that has moved the image out of its frame."""
+
+    def change(hu):
+        hu[..., :columns] = value
+        return hu
+
+    return change
+
+
 def set_part(value, share):
     def change(hu):
         hu[np.random.default_rng(0).random(hu.shape) < share] = value
@@ -104,6 +114,7 @@ FAULTS = {
     "contrast_untold": ({}, WHOLE_SCAN),
     "few_voxels": ({"spec": replace(SPEC, spacing_mm=(9.0, 9.0, 9.0))}, "RML"),
     "in_pieces": ({"labels": island}, "RML"),
+    "void": ({"hu": pad(-1024, 26)}, "RUL"),
 }
 
 
@@ -123,6 +134,11 @@ def test_rules_are_whole():
         assert len(rule.source) > 10
         for low, high in rule.limits.values():
             assert low is None or high is None or low < high
+
+
+@pytest.mark.parametrize(("share", "severity"), [(0.5, []), (0.6, ["warning"]), (5.0, ["warning"]), (5.1, ["error"])])
+def test_a_value_outside_the_wider_limits_is_an_error(share, severity):
+    assert [finding.severity for finding in findings([Observation("void", "LLL", share)])] == severity
 
 
 @pytest.mark.parametrize(("value", "found"), [(-950.0, 0), (-950.1, 1), (-500.0, 0), (-499.9, 1), (float("nan"), 0)])

@@ -1,5 +1,7 @@
 """The grid of the analysis."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -8,7 +10,8 @@ from hypothesis import strategies as st
 
 from ren_features.errors import EmptyRegionError
 from ren_features.image_file import to_itk
-from ren_features.resampling import Axis, to_analysis_grid
+from ren_features.radiomics import extract
+from ren_features.resampling import NUDGE, Axis, to_analysis_grid
 from ren_features.volume import Volume, bounding_box
 from tests.phantom import chest_phantom
 
@@ -117,4 +120,55 @@ def test_samples_lie_centred_within_the_extent_of_the_voxels(length, spacing, ta
     if axis.count > 1:
         assert axis.first >= -0.5 - 1e-3
         assert last <= length - 0.5 + 1e-3
-    assert axis.first + last == pytest.approx(length - 1, abs=1e-6)
+    assert axis.first + last == pytest.approx(length - 1, abs=2 * NUDGE + 1e-6)
+
+
+IN_PLANE_MM = (0.5, 0.6, 0.625, 0.65, 0.7, 0.703125, 0.75, 0.78125, 0.8, 0.9, 0.9765625)
+ACROSS_MM = (0.625, 0.7, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 5.0)
+TABLE_MM = ((0.0, 0.0, 0.0), (-179.7, -163.2, -301.3), (-250.0, -412.109375, 1023.75))
+TURNED = tuple(np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1.0]]).ravel())
+
+
+def nearest_of_itk(mask, grid):
+    """ITK's own nearest neighbour on a grid."""
+    reference = sitk.Image([int(n) for n in grid.size[::-1]], sitk.sitkUInt8)
+    reference.SetSpacing(grid.spacing_mm[::-1])
+    reference.SetOrigin(grid.origin_mm)
+    reference.SetDirection(grid.direction)
+    return sitk.GetArrayFromImage(sitk.Resample(to_itk(mask), reference, sitk.Transform(), sitk.sitkNearestNeighbor))
+
+
+@pytest.mark.parametrize("across", ACROSS_MM)
+def test_every_label_is_itks_wherever_the_patient_lies(across):
+    """Of labels at random, any voxel that falls to another neighbour shows."""
+    labels = np.random.default_rng(0).integers(1, 200, (25, 36, 41)).astype(np.uint8)
+    for in_plane, origin, direction in product(IN_PLANE_MM, TABLE_MM, (TURNED, tuple(np.eye(3).ravel()))):
+        mask = Volume(labels, (across, in_plane, in_plane), origin, direction)
+        ours = resample(mask, mask)[1]
+        np.testing.assert_array_equal(ours.voxels, nearest_of_itk(mask, ours))
+
+
+def test_features_are_pyradiomics_of_itks_mask(chest):
+    pytest.importorskip("radiomics")
+    image, mask = (Volume(volume.voxels, (0.625, 0.65, 0.65), TABLE_MM[1]) for volume in chest)
+    fine_image, fine_mask = resample(image, mask)
+    ours = extract(fine_image.voxels, fine_mask.voxels, ONE_MM)
+    theirs = extract(fine_image.voxels, nearest_of_itk(mask, fine_mask), ONE_MM, engine="pyradiomics")
+    assert ours["LLL"]["original_glcm_ClusterShade"] == pytest.approx(theirs["LLL"]["original_glcm_ClusterShade"], rel=1e-9)
+    for region, features in theirs.items():
+        assert ours[region] == pytest.approx(features, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("spacing", IN_PLANE_MM)
+@pytest.mark.parametrize("length", [500, 512, 1001])
+def test_a_spacing_in_32_bits_gives_the_same_mask(spacing, length):
+    """NIfTI keeps 0.7 mm as 0.69999999, DICOM as it is."""
+    labels = np.random.default_rng(0).integers(1, 200, (2, 2, length)).astype(np.uint8)
+    dicom, nifti = (Volume(labels, (1.0, 1.0, kept)) for kept in (spacing, float(np.float32(spacing))))
+    np.testing.assert_array_equal(resample(dicom, dicom)[1].voxels, resample(nifti, nifti)[1].voxels)
+
+
+@given(st.integers(1, 1024), st.integers(300, 10_000), st.sampled_from([0.5, 0.8, 1.0, 1.5, 2.0]))
+def test_no_sample_lies_halfway_between_two_voxels(length, micrometres, target):
+    positions = Axis.over(length, micrometres / 1000, target).positions
+    assert np.abs(positions - np.floor(positions) - 0.5).min() > 1e-9

@@ -58,6 +58,40 @@ def test_bin_width_and_features_are_honoured(chest, engine):
     assert found == pytest.approx({name: everything[name] for name in spec.features})
 
 
+EXTREMES = {"lowest int16": (np.int16, -32768), "highest int16": (np.int16, 32500), "highest uint8": (np.uint8, 100)}
+
+
+def at_the_end_of(kind, lowest):
+    """A block of intensities that reach to the end of what their type holds."""
+    highest = min(lowest + 267, np.iinfo(kind).max)
+    image = np.random.default_rng(0).integers(lowest, highest, (8, 9, 10), endpoint=True).astype(kind)
+    image[3, 3, 3:5] = lowest, highest
+    labels = np.zeros(image.shape, np.uint8)
+    labels[1:7, 1:8, 1:9] = 1
+    return image, labels
+
+
+@pytest.mark.parametrize("extreme", EXTREMES)
+@pytest.mark.parametrize("bin_width", [25, 25.0])
+def test_a_whole_bin_width_overflows_at_no_end_of_a_type(extreme, bin_width, engine):
+    image, labels = at_the_end_of(*EXTREMES[extreme])
+    regions = RegionSet.from_dict({"regions": {"A": [1]}})
+    spec = ExtractionSpec(bin_width=bin_width, regions=regions)
+    found, expected = (extract(voxels, labels, SPACING, spec=spec, engine=engine) for voxels in (image, image.astype(np.float64)))
+    assert found["A"] == pytest.approx(expected["A"], rel=1e-9)
+    assert found["A"] == pytest.approx(extract(image.astype(np.int32), labels, SPACING, spec=spec)["A"], rel=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_pyradiomics_itself_overflows_with_a_whole_bin_width():
+    """With NumPy 2, the lower edge of 25 HU bins below -32768 wraps around to 32761: why widths are floats here."""
+    image, labels = at_the_end_of(*EXTREMES["lowest int16"])
+    name = "original_glcm_Contrast"
+    whole, decimal = (directly(image, labels, SPACING, bin_width)[name] for bin_width in (25, 25.0))
+    assert whole != pytest.approx(decimal, rel=0.5)
+    assert isinstance(ExtractionSpec(bin_width=25).bin_width, float)
+
+
 def test_regions_come_in_order_with_features_in_catalog_order(chest, engine):
     found = extract(*chest, SPACING, engine=engine)
     assert list(found) == [region.name for region in REN_REGIONS.regions]

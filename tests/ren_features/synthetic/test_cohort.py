@@ -92,7 +92,9 @@ def test_a_patient_does_not_depend_on_how_many_others_there_are(plans):
 
 
 def test_faults_are_planted_in_turn():
-    planted = [visit.fault for plan in plan_cohort(replace(PARAMETERS, faults=8)) for visit in plan.visits if visit.fault]
+    planted = [
+        visit.fault for plan in plan_cohort(replace(PARAMETERS, faults=2 * len(FAULTS))) for visit in plan.visits if visit.fault
+    ]
     assert Counter(planted) == dict.fromkeys(FAULTS, 2)
 
 

@@ -16,6 +16,7 @@ from ren_features.cohort import read_cohort
 from ren_features.image_file import read_image, read_mask
 from ren_features.regions import LUNGMASK, REN_REGIONS
 from ren_features.synthetic import CohortParameters, write_cohort
+from ren_features.synthetic.faults import FAULTS
 from ren_features.synthetic.parameters import PopulationParameters
 from ren_features.validation import problems_of
 from tests.conftest import COMMAND
@@ -33,10 +34,10 @@ def digests(folder):
 
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory):
-    """Scans of full size at 3 mm, four of them damaged; two patients lack a lobe."""
+    """Scans of full size at 3 mm, one of them damaged in each way; two patients lack a lobe."""
     folder = tmp_path_factory.mktemp("synthetic") / "cohort"
     people = PopulationParameters(lobectomy=0.1)
-    write_cohort(folder, CohortParameters(20, seed=2, scans_per_patient=1.2, faults=4, population=people), jobs=2)
+    write_cohort(folder, CohortParameters(20, seed=2, scans_per_patient=1.2, faults=len(FAULTS), population=people), jobs=2)
     return folder
 
 
