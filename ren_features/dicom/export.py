@@ -13,7 +13,7 @@ import pydicom
 
 from ren_features.dicom.headers import each_header
 from ren_features.dicom.segments import NAMING, RTSTRUCT, SEGMENTATIONS, names_of
-from ren_features.dicom.series import DESCRIPTION, GEOMETRY, Key, Series, Slice, series_of, take_slice
+from ren_features.dicom.series import DESCRIPTION, GEOMETRY, Key, Series, Slice, series_of, take_slices
 from ren_features.dicom.voxels import stacked
 from ren_features.errors import CohortError, RenError, VolumeError
 from ren_features.image_path import files_of
@@ -135,7 +135,7 @@ def read_export(folder: Path, masks: Path | None = None) -> Export:
     damaged: list[Path] = []
     taken = list(each_header(files, (*GEOMETRY, *NAMING, *REFERENCES), _take, damaged))
     drawn = _by_series(one for one in taken if isinstance(one, Drawing))
-    series = series_of((one for one in taken if isinstance(one, tuple)), damaged, (*DESCRIPTION, *IDENTITY))
+    series = series_of((one for some in taken if isinstance(some, list) for one in some), damaged, (*DESCRIPTION, *IDENTITY))
     scans, notes = _scans([one for one in series if one.measurable], drawn)
     notes += [f"no mask taken of several: {', '.join(map(str, several))}" for several in drawn.values() if len(several) > 1]
     if others := sum(not one.measurable for one in series):
@@ -143,14 +143,14 @@ def read_export(folder: Path, masks: Path | None = None) -> Export:
     if damaged:
         notes.append(f"{len(damaged)} DICOM files cannot be read: {', '.join(map(str, damaged[:5]))}")
     if strange := len(files) - len(taken) - len(damaged):
-        notes.append(f"{strange} files are no DICOM (or lack its preamble)")
+        notes.append(f"{strange} files are no DICOM")
     return Export(tuple(scans), tuple(notes))
 
 
-def _take(path: Path, header: pydicom.Dataset) -> tuple[Key, Slice] | Drawing | None:
-    """A slice, or lobes that were drawn."""
+def _take(path: Path, header: pydicom.Dataset, left: int) -> list[tuple[Key, Slice]] | Drawing | None:
+    """Slices, or lobes that were drawn."""
     if str(header.get("SOPClassUID")) not in (RTSTRUCT, *SEGMENTATIONS):
-        return take_slice(path, header)
+        return take_slices(path, header, left)
     names = {plain_name(name) for called in names_of(header).values() for name in called}
     return Drawing(path, _referenced(header)) if names & set(known_names()) else None
 

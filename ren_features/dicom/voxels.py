@@ -1,7 +1,8 @@
-"""The grid of a CT series, checked by its headers; its voxels, read by GDCM through SimpleITK."""
+"""The grid of a CT series, checked by its headers; its voxels, read by GDCM through SimpleITK, or of an enhanced CT by pydicom."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +12,9 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ren_features.dicom.series import Series, Slice, chosen_series
+from ren_features.dicom.frames import ENHANCED
+from ren_features.dicom.headers import UNREADABLE, read_dataset, unprinted
+from ren_features.dicom.series import Series, Slice, chosen_series, names
 from ren_features.errors import DicomError, GeometryError, VolumeError
 from ren_features.volume import Volume, blank
 
@@ -38,7 +41,7 @@ class Stack:
     """Slices of a series in the order of their positions, and their grid."""
 
     series: Series
-    files: tuple[Path, ...]
+    slices: tuple[Slice, ...]
     grid: Volume
     """Without voxels of its own."""
 
@@ -51,7 +54,7 @@ def stack_in(folder: Path, series_uid: str | None = None) -> Stack:
     SeriesError
         When the folder has no CT series, or several and `series_uid` names none.
     VolumeError
-        For multi-frame files and slices without geometry.
+        For slices without geometry, several stacks or phases in an enhanced CT, and multi-frame files of another kind.
     GeometryError
         For mixed orientations or sizes, gantry tilt, missing slices, uneven or repeated positions.
     """
@@ -65,14 +68,17 @@ def stacked(series: Series, folder: Path) -> Stack:
         axes = _axes(series)
         slices = sorted(series.slices, key=lambda one: float(np.dot(one.position_mm, axes[:, 2])))
         spacing_mm = _slice_spacing(slices, axes)
+        _check_whole(slices, folder, series)
         first = slices[0]
         y, x = first.spacing_mm
         ox, oy, oz = first.position_mm
         size = (len(slices), *(int(length) for length in first.size))
         grid = Volume(blank(size), (spacing_mm, y, x), (ox, oy, oz), tuple(axes.ravel().tolist()))
+    except DicomError:
+        raise
     except (GeometryError, VolumeError) as error:
         raise type(error)(f"{folder}: {error} ({series})") from error
-    return Stack(series, tuple(one.path for one in slices), grid)
+    return Stack(series, tuple(slices), grid)
 
 
 def read_voxels(stack: Stack, folder: Path) -> NDArray[Any]:
@@ -81,27 +87,92 @@ def read_voxels(stack: Stack, folder: Path) -> NDArray[Any]:
     Raises
     ------
     DicomError
-        When GDCM cannot read a slice.
+        When a slice or frame cannot be read: the screen shows its file.
     """
-    whole = all(float(number).is_integer() for one in stack.series.slices for number in one.rescale)
-    reader = sitk.ImageSeriesReader()
-    reader.SetFileNames([str(path) for path in stack.files])
+    whole = all(float(number).is_integer() for one in stack.slices for number in one.rescale)
+    if is_enhanced_series(stack.series):
+        return _read_frames(stack, folder, np.int32 if whole else np.float32)
     # Else all slices would be given the type of the first one, whose rescaling may be another.
-    reader.SetOutputPixelType(sitk.sitkInt32 if whole else sitk.sitkFloat32)
+    kind = sitk.sitkInt32 if whole else sitk.sitkFloat32
     try:
-        voxels: NDArray[Any] = sitk.GetArrayFromImage(reader.Execute())
+        return _read_files(stack.slices, kind)
     except RuntimeError as error:
+        wrong = next((place for place, one in enumerate(stack.slices) if not _is_readable(one, kind)), None)
+        where = "" if wrong is None else f", slice {wrong + 1} of {len(stack.slices)} by position is not"
+        name = "" if wrong is None else f" in {names([stack.slices[wrong].path], folder)}"
         raise DicomError(
-            f"{folder}: expected slices that GDCM can read: {stack.series}", on_screen=f": {str(error).splitlines()[-1]}"
+            f"{folder}: expected slices that GDCM can read{where} ({stack.series})",
+            on_screen=f"{name}: {str(error).splitlines()[-1]}",
         ) from error
+
+
+def _read_files(slices: Sequence[Slice], kind: int) -> NDArray[Any]:
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames([str(one.path) for one in slices])
+    reader.SetOutputPixelType(kind)
+    voxels: NDArray[Any] = sitk.GetArrayFromImage(reader.Execute())
     return voxels
+
+
+def _is_readable(one: Slice, kind: int) -> bool:
+    try:
+        _read_files([one], kind)
+    except RuntimeError:
+        return False
+    return True
+
+
+def is_enhanced_series(series: Series) -> bool:
+    """Whether the slices are frames of an enhanced CT."""
+    return series.text("SOPClassUID") in ENHANCED
+
+
+def _read_frames(stack: Stack, folder: Path, kind: type[np.generic]) -> NDArray[Any]:
+    """HU of frames, file by file: an enhanced CT may be spread over several."""
+    voxels = np.empty(stack.grid.size, kind)
+    for path in {one.path for one in stack.slices}:
+        stored = _stored(path, folder, stack.series)
+        for place, one in enumerate(stack.slices):
+            if one.path == path:
+                slope, intercept = one.rescale
+                voxels[place] = stored[one.frame] * slope + intercept
+    return voxels
+
+
+def _stored(path: Path, folder: Path, series: Series) -> NDArray[Any]:
+    """Stored values of a file's frames, shape (frame, y, x)."""
+    try:
+        with unprinted(), path.open("rb") as file:
+            dataset = read_dataset(file)
+            values: NDArray[Any] = dataset.pixel_array
+    except (RuntimeError, *UNREADABLE) as error:
+        raise DicomError(
+            f"{folder}: expected frames that pydicom can read ({series})", on_screen=f": {names([path], folder)}: {error}"
+        ) from error
+    return values.reshape(-1, *values.shape[-2:])
+
+
+def _check_whole(slices: Sequence[Slice], folder: Path, series: Series) -> None:
+    """Refuse files that end before their voxels do; a store keeps the place of a slice, and the screen shows its file."""
+    short = [
+        (place, one) for place, one in enumerate(slices, start=1) if one.voxel_bytes and one.voxel_bytes[1] < one.voxel_bytes[0]
+    ]
+    if short:
+        place, first = short[0]
+        expected, got = first.voxel_bytes
+        raise DicomError(
+            f"{folder}: expected {expected} bytes of voxels in every file, got {got} for slice {place} of {len(slices)} by position"
+            f"{f' and fewer than expected for {len(short) - 1} others' if len(short) > 1 else ''} ({series})",
+            on_screen=f": {names(list(dict.fromkeys(one.path for _, one in short)), folder)}",
+        )
 
 
 def _check_headers(series: Series) -> None:
     if any(frames > 1 for one in series.slices for frames in one.frames):
-        raise VolumeError("expected one slice a file, got an enhanced (multi-frame) CT")
+        raise VolumeError("expected one slice a file or an enhanced CT, got another kind of multi-frame file")
     if series.text("SamplesPerPixel") not in ("", "1"):
         raise VolumeError("expected gray slices, got colour images")
+    _check_one_volume(series)
     for name, attribute in NEEDED.items():
         without = sum(not getattr(one, attribute) for one in series.slices)
         if without:
@@ -110,6 +181,19 @@ def _check_headers(series: Series) -> None:
         values = sorted({getattr(one, NEEDED[name]) for one in series.slices})
         if len(values) > 1:
             raise GeometryError(f"expected slices of one {name}, got {', '.join(map(str, values[:5]))}")
+
+
+def _check_one_volume(series: Series) -> None:
+    """Refuse frames of several stacks or phases, and an enhanced CT of which a file is missing."""
+    for what, values in zip(("stack", "phase"), zip(*(one.volume for one in series.slices), strict=True), strict=True):
+        if len(set(values)) > 1:
+            raise VolumeError(
+                f"expected one {what} in an enhanced CT, got {len(set(values))}: export each as a series of its own"
+            )
+    parts = {one.concatenation for one in series.slices if one.concatenation}
+    total = max((int(of) for _, of in parts), default=0)
+    if len(parts) < total:
+        raise VolumeError(f"expected {total} files of one enhanced CT, got {len(parts)}")
 
 
 def _axes(series: Series) -> NDArray[np.float64]:
