@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ren_features.cli.options import RegionsFile, SpecFile, read_settings
+from ren_features.cli.options import RegionsFile, SpecFile, ToleranceMm, read_settings
 
 
 def manifest(
@@ -50,6 +50,7 @@ def manifest(
             help="A public data set (`ren-features describe datasets`), or a YAML file with your own.", show_default=False
         ),
     ] = None,
+    tolerance_mm: ToleranceMm = None,
     *,
     patient_prefix: Annotated[bool, typer.Option("--patient-prefix", help="Make scan ids <patient>_<file name>.")] = False,
 ) -> None:
@@ -59,7 +60,8 @@ def manifest(
     """
     from ren_features.manifest import ExportOptions, write_manifest
 
-    dicom = ExportOptions(id_key, pick, mapping, links) if any((id_key, pick, mapping, links)) else None
+    told = (id_key, pick, mapping, links, tolerance_mm)
+    dicom = ExportOptions(id_key, pick, mapping, links, tolerance_mm or 0.0) if any(told) else None
     written = write_manifest(
         folder,
         output,
@@ -83,6 +85,7 @@ def validate(
     weights: Annotated[
         Path | None, typer.Option(help="Folder of lungmask's weights, with --segment.", show_default=False)
     ] = None,
+    tolerance_mm: ToleranceMm = None,
     *,
     segment: Annotated[bool, typer.Option("--segment", help="Scans without a mask will be segmented.")] = False,
 ) -> None:
@@ -96,9 +99,18 @@ def validate(
     from ren_features.cores import available_cores
     from ren_features.validation import problems_of
 
-    settings = read_settings(spec, regions)
+    settings = read_settings(spec, regions, tolerance_mm=tolerance_mm)
     found = read_cohort(cohort)
-    problems = list(problems_of(found, settings.regions, segment=segment, weights=weights, jobs=jobs or available_cores()))
+    problems = list(
+        problems_of(
+            found,
+            settings.regions,
+            segment=segment,
+            weights=weights,
+            jobs=jobs or available_cores(),
+            tolerance_mm=settings.tolerance_mm,
+        )
+    )
     for problem in problems:
         typer.echo(problem)
     labels = "".join(f", {len(values)} labelled for {task}" for task, values in found.labels.items())

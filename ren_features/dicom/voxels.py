@@ -1,10 +1,9 @@
-"""The grid of a CT series, checked by its headers; its voxels, read by GDCM through SimpleITK, or of an enhanced CT by pydicom."""
+"""The grid of a CT series, checked by its headers; its voxels, read by GDCM through SimpleITK, of an enhanced CT by pydicom."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,8 @@ ORIENTATION_TOLERANCE = 1e-4
 IN_PLANE_TOLERANCE_MM = 0.05
 SPACING_TOLERANCE = 0.01
 """Largest deviation from the usual distance of slices, as a share of it."""
+MOST_UNEVEN = 0.5
+"""The same where a person tolerates more: beyond, slices may be missing."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,19 @@ class Stack:
     slices: tuple[Slice, ...]
     grid: Volume
     """Without voxels of its own."""
+    uneven_mm: float
+    """Largest distance of a slice from its place in the grid, where that is more than is taken unasked; else 0."""
 
 
-def stack_in(folder: Path, series_uid: str | None = None) -> Stack:
+def stack_in(folder: Path, series_uid: str | None = None, tolerance_mm: float = 0.0) -> Stack:
     """Order and check the CT series of a folder by its headers.
+
+    Parameters
+    ----------
+    folder : Path
+    series_uid : str, optional
+    tolerance_mm : float
+        Distance from an even grid up to which a slice is taken; then the grid has the mean spacing.
 
     Raises
     ------
@@ -58,16 +68,16 @@ def stack_in(folder: Path, series_uid: str | None = None) -> Stack:
     GeometryError
         For mixed orientations or sizes, gantry tilt, missing slices, uneven or repeated positions.
     """
-    return stacked(chosen_series(folder, series_uid), folder)
+    return stacked(chosen_series(folder, series_uid), folder, tolerance_mm)
 
 
-def stacked(series: Series, folder: Path) -> Stack:
+def stacked(series: Series, folder: Path, tolerance_mm: float = 0.0) -> Stack:
     """Order and check the slices of a series; raises as `stack_in`."""
     try:
         _check_headers(series)
         axes = _axes(series)
         slices = sorted(series.slices, key=lambda one: float(np.dot(one.position_mm, axes[:, 2])))
-        spacing_mm = _slice_spacing(slices, axes)
+        spacing_mm, uneven_mm = _slice_spacing(slices, axes, tolerance_mm)
         _check_whole(slices, folder, series)
         first = slices[0]
         y, x = first.spacing_mm
@@ -78,7 +88,7 @@ def stacked(series: Series, folder: Path) -> Stack:
         raise
     except (GeometryError, VolumeError) as error:
         raise type(error)(f"{folder}: {error} ({series})") from error
-    return Stack(series, tuple(slices), grid)
+    return Stack(series, tuple(slices), grid, uneven_mm)
 
 
 def read_voxels(stack: Stack, folder: Path) -> NDArray[Any]:
@@ -205,8 +215,8 @@ def _axes(series: Series) -> NDArray[np.float64]:
     return np.stack([along_x, along_y, np.cross(along_x, along_y)], axis=1)
 
 
-def _slice_spacing(slices: list[Slice], axes: NDArray[np.float64]) -> float:
-    """Distance of slices in mm, which must be one."""
+def _slice_spacing(slices: list[Slice], axes: NDArray[np.float64], tolerance_mm: float) -> tuple[float, float]:
+    """Mean distance of slices in mm, and how far the worst one is off where that had to be tolerated."""
     if len(slices) < 2:
         raise GeometryError(f"expected at least two slices, got {len(slices)}")
     along = np.array([one.position_mm for one in slices]) @ axes
@@ -219,10 +229,24 @@ def _slice_spacing(slices: list[Slice], axes: NDArray[np.float64]) -> float:
         shift = np.linalg.norm(along[-1, :2] - along[0, :2])
         degrees = float(np.degrees(np.arctan2(shift, along[-1, 2] - along[0, 2])))
         raise GeometryError(f"expected slices above each other, got a gantry tilt of {degrees:.1f} degrees")
-    for (below, above), step in zip(pairwise(along[:, 2]), steps, strict=True):
-        if abs(step - usual) > SPACING_TOLERANCE * usual:
-            missing = round(step / usual) - 1
-            what = f"slices missing: {missing}" if missing > 0 and abs(step / usual - missing - 1) < 0.05 else "uneven spacing"
-            where = f"between {below:.2f} and {above:.2f} mm"
-            raise GeometryError(f"expected slices {usual:.3f} mm apart, got {step:.3f} mm {where}: {what}")
-    return float(along[-1, 2] - along[0, 2]) / (len(slices) - 1)
+    mean = float(along[-1, 2] - along[0, 2]) / (len(slices) - 1)
+    if np.abs(steps - usual).max() <= SPACING_TOLERANCE * usual:
+        return mean, 0.0
+    off = np.abs(along[:, 2] - along[0, 2] - mean * np.arange(len(slices)))
+    if np.abs(steps - usual).max() < MOST_UNEVEN * usual and off.max() <= tolerance_mm:
+        return mean, float(off.max())
+    raise GeometryError(_unevenness(along[:, 2], usual, off))
+
+
+def _unevenness(places: NDArray[np.float64], usual: float, off: NDArray[np.float64]) -> str:
+    """The first step that is not as the others, and the slice that is farthest from an even grid."""
+    steps = np.diff(places)
+    first = int(np.argmax(np.abs(steps - usual) > SPACING_TOLERANCE * usual))
+    step, worst = steps[first], int(off.argmax())
+    missing = round(step / usual) - 1
+    got = f"expected slices {usual:.3f} mm apart, got {step:.3f} mm between {places[first]:.2f} and {places[first + 1]:.2f} mm"
+    if missing > 0 and abs(step / usual - missing - 1) < 0.05:
+        return f"{got}: slices missing: {missing}"
+    uneven = f"{got}: uneven spacing, slice {worst + 1} of {len(places)} by position is {off[worst]:.3f} mm off"
+    small = np.abs(steps - usual).max() < MOST_UNEVEN * usual
+    return f"{uneven}; --tolerance-mm takes so much" if small else uneven

@@ -71,7 +71,7 @@ def write_series(folder, volume, *, slope=1.0, intercept=-1024.0, positions=None
 
 def slices_of(folder):
     """Datasets of a series in the order of their instance numbers."""
-    return sorted((pydicom.dcmread(path) for path in Path(folder).iterdir()), key=lambda file: file.InstanceNumber)
+    return sorted((pydicom.dcmread(path) for path in Path(folder).iterdir()), key=lambda file: file.get("InstanceNumber", 0))
 
 
 def write_seg(path, series, mask, names, *, codes=None, segmentation_type="BINARY"):
@@ -169,7 +169,7 @@ def write_enhanced(path, volume, *, order=None, rescales=None, frame_tags=None, 
         frame = Dataset()
         frame.PlanePositionSequence = [item(ImagePositionPatient=decimals(volume.position_mm((index, 0, 0))))]
         frame.PixelValueTransformationSequence = [item(RescaleSlope=slope, RescaleIntercept=intercept, RescaleType="HU")]
-        frame.FrameContentSequence = [item(StackID="1", **(frame_tags or {}).get(index, {}))]
+        frame.FrameContentSequence = [item(**{"StackID": "1", **(frame_tags or {}).get(index, {})})]
         file.PerFrameFunctionalGroupsSequence.append(frame)
         stored.append(np.rint((volume.voxels[index] - intercept) / slope).astype("<i2"))
     file.PixelData = np.stack(stored).tobytes()
