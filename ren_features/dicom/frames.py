@@ -57,7 +57,7 @@ class Frame:
 
 def is_enhanced(header: pydicom.Dataset) -> bool:
     """Whether a file is an enhanced CT."""
-    return "".join(raw_parts(header, "SOPClassUID")) in ENHANCED
+    return str(header.get("SOPClassUID")) in ENHANCED
 
 
 def frames_of(header: pydicom.Dataset) -> Iterator[Frame]:

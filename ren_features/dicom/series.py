@@ -245,9 +245,8 @@ def _voxel_bytes(header: pydicom.Dataset, frames: int, left: int) -> tuple[int, 
 
 def _description(header: pydicom.Dataset, tags: Sequence[str]) -> Header:
     """Tags as plain text; of an enhanced CT, those of its first frame too."""
-    enhanced = is_enhanced(header)  # asked before other tags are looked at: raw text is gone then
     described = dict(plain(header, tags))
-    if enhanced:
+    if is_enhanced(header):
         first = next(frames_of(header), Frame(()))
         texts = {name: " ".join(first.parts(name)) for name in tags if name in GROUPS and name not in described}
         described |= {name: text for name, text in texts.items() if text}

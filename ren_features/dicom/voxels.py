@@ -164,17 +164,17 @@ def _stored(path: Path, folder: Path, series: Series) -> NDArray[Any]:
 
 def _check_whole(slices: Sequence[Slice], folder: Path, series: Series) -> None:
     """Refuse files that end before their voxels do; a store keeps the place of a slice, and the screen shows its file."""
-    short = [
-        (place, one) for place, one in enumerate(slices, start=1) if one.voxel_bytes and one.voxel_bytes[1] < one.voxel_bytes[0]
-    ]
-    if short:
-        place, first = short[0]
-        expected, got = first.voxel_bytes
-        raise DicomError(
-            f"{folder}: expected {expected} bytes of voxels in every file, got {got} for slice {place} of {len(slices)} by position"
-            f"{f' and fewer than expected for {len(short) - 1} others' if len(short) > 1 else ''} ({series})",
-            on_screen=f": {names(list(dict.fromkeys(one.path for _, one in short)), folder)}",
-        )
+    short = [place for place, one in enumerate(slices) if one.voxel_bytes and one.voxel_bytes[1] < one.voxel_bytes[0]]
+    if not short:
+        return
+    expected, got = slices[short[0]].voxel_bytes
+    others = f", and too few for {len(short) - 1} others" if len(short) > 1 else ""
+    where = f"slice {short[0] + 1} of {len(slices)} by position{others}"
+    files = list(dict.fromkeys(slices[place].path for place in short))
+    raise DicomError(
+        f"{folder}: expected {expected} bytes of voxels in every file, got {got} for {where} ({series})",
+        on_screen=f": {names(files, folder)}",
+    )
 
 
 def _check_headers(series: Series) -> None:

@@ -191,5 +191,4 @@ def item(**tags):
 def without_preamble(path, *, meta=True):
     """The file as archives before 2005 wrote it; `meta` keeps the elements that name its transfer syntax."""
     content = path.read_bytes()[132:]
-    length = 12 + int.from_bytes(content[8:12], "little")
-    path.write_bytes(content if meta else content[length:])
+    path.write_bytes(content if meta else content[content.index(b"\x08\x00\x08\x00CS") :])
