@@ -10,6 +10,7 @@ class Acquisition:
     """Technical tags of a series; None where a header, or a file of another format, does not say.
 
     Of `contrast_told`, whether a header names a contrast medium, the store keeps no more than the finding that none does.
+    `uneven_mm` is how far a slice lies from an even grid, where that was tolerated; it becomes a finding.
     """
 
     kernel: str | None = None
@@ -18,6 +19,7 @@ class Acquisition:
     vendor: str | None = None
     model: str | None = None
     contrast_told: bool = False
+    uneven_mm: float = 0.0
 
 
 TECHNICAL_TAGS = ("kernel", "slice_thickness_mm", "kvp", "vendor", "model")

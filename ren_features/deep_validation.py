@@ -75,7 +75,7 @@ def validate_deeply(
         When the spec's engine cannot run here.
     """
     check_engine(spec.engine)
-    found = header_problems(cohort, spec.regions, segment=segment, jobs=jobs)
+    found = header_problems(cohort, spec.regions, segment=segment, jobs=jobs, tolerance_mm=spec.tolerance_mm)
     sound = [scan for scan in cohort.scans if not found[scan.scan_id]]
     if tell:
         tell("headers", len(found) - len(sound))
@@ -93,16 +93,16 @@ def validate_deeply(
 def try_scan(scan: Scan, threads: int, *, spec: ExtractionSpec, segment: bool) -> Trial:
     """Measure a scan as `build` does, and keep what failed."""
     if scan.mask is None and segment:
-        return _try_image(scan)
+        return _try_image(scan, spec.tolerance_mm)
     outcome = measure_scan(scan, threads, spec=spec, lobes=NO_MASKS)
     problem = outcome.failure.message.removeprefix(f"scan {scan.scan_id}: ") if outcome.failure else None
     return Trial(problem, outcome.measurement.voxels_sha256 if outcome.measurement else None)
 
 
-def _try_image(scan: Scan) -> Trial:
+def _try_image(scan: Scan, tolerance_mm: float) -> Trial:
     try:
         with stage("read"):
-            return Trial(None, read_ct(scan.image, scan.series_uid).volume.canonical().digest())
+            return Trial(None, read_ct(scan.image, scan.series_uid, tolerance_mm).volume.canonical().digest())
     except StageError as error:
         return Trial(describe(str(error), error.__cause__).message)
 

@@ -126,6 +126,7 @@ class Examination:
         yield Observation("air_density", WHOLE_SCAN, self._air_hu())
         yield Observation("darkest_voxels", WHOLE_SCAN, float(np.percentile(scanned, 1)) if scanned.size else nan)
         yield Observation("slice_thickness", WHOLE_SCAN, thickness_mm)
+        yield Observation("uneven_slices", WHOLE_SCAN, self.scan.acquisition.uneven_mm)
         yield Observation("contrast_untold", WHOLE_SCAN, float(not told))
 
     def _left_of_right_mm(self) -> float:

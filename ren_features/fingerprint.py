@@ -83,7 +83,7 @@ def content_digest(path: Path, series_uid: str | None = None) -> str:
     if path.is_dir():
         from ren_features.dicom.series import chosen_series  # most cohorts have no DICOM, and need not wait for pydicom
 
-        slices = sorted(content_digest(one.path) for one in chosen_series(path, series_uid).slices)
+        slices = sorted(map(content_digest, {one.path for one in chosen_series(path, series_uid).slices}))
         return hashlib.sha256("".join(slices).encode()).hexdigest()
     digest = hashlib.sha256()
     for file in files_of(path):

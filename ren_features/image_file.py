@@ -35,7 +35,7 @@ class CT:
     acquisition: Acquisition = UNTOLD
 
 
-def read_ct(path: Path, series_uid: str | None = None) -> CT:
+def read_ct(path: Path, series_uid: str | None = None, tolerance_mm: float = 0.0) -> CT:
     """Read a CT image.
 
     Parameters
@@ -44,6 +44,8 @@ def read_ct(path: Path, series_uid: str | None = None) -> CT:
         A file, or a folder with a CT series as DICOM.
     series_uid : str, optional
         Which series, where the folder has several.
+    tolerance_mm : float
+        Distance from an even grid up to which a slice of a series is taken.
 
     Returns
     -------
@@ -57,7 +59,7 @@ def read_ct(path: Path, series_uid: str | None = None) -> CT:
     GeometryError
         When the file's grid is impossible, or a series is no stack of even slices.
     """
-    ct = _read_series(path, series_uid) if path.is_dir() else CT(_read_file(path))
+    ct = _read_series(path, series_uid, tolerance_mm) if path.is_dir() else CT(_read_file(path))
     volume = _checked(ct.volume, path)
     if volume.voxels.min() == volume.voxels.max():
         raise VolumeError(
@@ -86,12 +88,12 @@ def read_mask(path: Path) -> Volume:
         raise VolumeError(f"{path}: {error}") from error
 
 
-def read_grid(path: Path, series_uid: str | None = None) -> Volume:
+def read_grid(path: Path, series_uid: str | None = None, tolerance_mm: float = 0.0) -> Volume:
     """The grid of an image or label map, from its headers alone; voxels are blank. Raises as `read_ct`."""
     if path.is_dir():
         from ren_features.dicom.voxels import stack_in
 
-        return stack_in(path, series_uid).grid
+        return stack_in(path, series_uid, tolerance_mm).grid
     return _open(path, lambda reader: blank(_size(reader)))
 
 
@@ -101,11 +103,12 @@ def _checked(volume: Volume, path: Path) -> Volume:
     return volume
 
 
-def _read_series(folder: Path, series_uid: str | None) -> CT:
+def _read_series(folder: Path, series_uid: str | None, tolerance_mm: float) -> CT:
     from ren_features.dicom.voxels import read_voxels, stack_in
 
-    stack = stack_in(folder, series_uid)
-    return CT(replace(stack.grid, voxels=read_voxels(stack, folder)), stack.series.acquisition)
+    stack = stack_in(folder, series_uid, tolerance_mm)
+    acquisition = replace(stack.series.acquisition, uneven_mm=stack.uneven_mm)
+    return CT(replace(stack.grid, voxels=read_voxels(stack, folder)), acquisition)
 
 
 def _read_file(path: Path) -> Volume:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +18,9 @@ MEBIBYTE = 1 << 20
 
 DICOM_PREAMBLE = 128
 """Bytes before the letters DICM."""
+
+BARE_DICOM = re.compile(rb"(\x02\x00[\x00-\x03]\x00|\x08\x00[\x00-\x18]\x00)([ACDILOPSTU][A-Z]|[\x00-\x40]\x00\x00\x00)")
+"""First element of DICOM without a preamble: of group 0002 or 0008, with the letters of its type, or a short length."""
 
 
 def signature(files: Sequence[Path]) -> tuple[int, int]:
@@ -36,10 +40,11 @@ def signature(files: Sequence[Path]) -> tuple[int, int]:
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file says that it is DICOM."""
+    """Whether a file is DICOM by its content; old archives write it without the preamble."""
     try:
         with path.open("rb") as file:
-            return file.read(DICOM_PREAMBLE + 4).endswith(b"DICM")
+            begin = file.read(DICOM_PREAMBLE + 4)
+            return begin[DICOM_PREAMBLE:] == b"DICM" or BARE_DICOM.match(begin) is not None
     except OSError:
         return False
 

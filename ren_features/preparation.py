@@ -75,7 +75,7 @@ def read_image(files: Files, lobes: LobeMasks, spec: ExtractionSpec) -> CT:
         with stage("segment"):
             check_networks(lobes.weights)
     with stage("read"):
-        ct = read_ct(scan.image, scan.series_uid)
+        ct = read_ct(scan.image, scan.series_uid, spec.tolerance_mm)
         return replace(ct, volume=ct.volume.canonical())
 
 

@@ -43,6 +43,8 @@ class ExtractionSpec:
         Regions to measure.
     features : iterable of str
         Names of features or families; kept in catalog order.
+    tolerance_mm : float
+        Distance from an even grid up to which a slice of a DICOM series is taken; 0 takes 1 % of their distance.
 
     Raises
     ------
@@ -55,12 +57,15 @@ class ExtractionSpec:
     bin_width: float = 25.0
     regions: RegionSet = REN_REGIONS
     features: tuple[str, ...] = FAMILIES
+    tolerance_mm: float = 0.0
 
     def __post_init__(self) -> None:
         _check_engine_name(self.engine)
         object.__setattr__(self, "spacing_mm", _spacing(self.spacing_mm))
         object.__setattr__(self, "bin_width", _positive("bin_width", self.bin_width))
         object.__setattr__(self, "features", _feature_names(self.features))
+        if self.tolerance_mm:
+            object.__setattr__(self, "tolerance_mm", _positive("tolerance_mm", self.tolerance_mm))
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> ExtractionSpec:
@@ -82,6 +87,8 @@ class ExtractionSpec:
             "regions": regions["regions"],
             "labels": regions["labels"],
             "features": list(self.features),
+            # Left out where nothing is tolerated, so that specs of before keep their id.
+            **({"tolerance_mm": self.tolerance_mm} if self.tolerance_mm else {}),
         }
 
     @property

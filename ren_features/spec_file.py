@@ -22,7 +22,7 @@ from ren_features.regions import RegionSet
 from ren_features.spec import FAMILIES, ExtractionSpec
 from ren_features.yaml_file import mapping, names, read_yaml, refuse_unknown
 
-SHORT_KEYS = {"engine", "spacing_mm", "bin_width", "regions", "features"}
+SHORT_KEYS = {"engine", "spacing_mm", "bin_width", "regions", "features", "tolerance_mm"}
 PYRADIOMICS_KEYS = {"setting", "imageType", "featureClass"}
 
 # What is always done here; a PyRadiomics file may say it, and may not say otherwise.

@@ -23,7 +23,13 @@ WORTH_A_WORKER = 20
 
 
 def problems_of(
-    cohort: Cohort, regions: RegionSet, *, segment: bool = False, weights: Path | None = None, jobs: int = 1
+    cohort: Cohort,
+    regions: RegionSet,
+    *,
+    segment: bool = False,
+    weights: Path | None = None,
+    jobs: int = 1,
+    tolerance_mm: float = 0.0,
 ) -> Iterator[str]:
     """Why scans would fail, one message each, in the cohort's order.
 
@@ -37,16 +43,19 @@ def problems_of(
         Folder of the segmenter's weights.
     jobs : int
         Most processes; few scans are read in this one.
+    tolerance_mm : float
+        Distance from an even grid up to which a slice of a DICOM series is taken.
     """
     yield from segmenter_problems(cohort, weights, segment=segment)
-    yield from named(cohort, header_problems(cohort, regions, segment=segment, jobs=jobs))
+    yield from named(cohort, header_problems(cohort, regions, segment=segment, jobs=jobs, tolerance_mm=tolerance_mm))
 
 
-def header_problems(cohort: Cohort, regions: RegionSet, *, segment: bool, jobs: int) -> dict[str, list[str]]:
+def header_problems(cohort: Cohort, regions: RegionSet, *, segment: bool, jobs: int, tolerance_mm: float) -> dict[str, list[str]]:
     """Problems of every scan, by its id; parameters as in `problems_of`."""
     jobs = min(jobs, len(cohort.scans) // WORTH_A_WORKER)
     found: dict[str, list[str]] = {}
-    for scan, result in run_tasks(partial(CHECK_SCAN, regions=regions, segment=segment), cohort.scans, jobs=jobs):
+    check = partial(CHECK_SCAN, regions=regions, segment=segment, tolerance_mm=tolerance_mm)
+    for scan, result in run_tasks(check, cohort.scans, jobs=jobs):
         found[scan.scan_id] = [f"could not be read: {result}"] if isinstance(result, WorkerDiedError) else result
     return found
 
@@ -69,13 +78,20 @@ def segmenter_problems(cohort: Cohort, weights: Path | None, *, segment: bool) -
         yield f"scans without a mask: {error}"
 
 
-def check_scan(scan: Scan, threads: int, *, regions: RegionSet, segment: bool) -> list[str]:  # noqa: ARG001 - a task's signature
+def check_scan(
+    scan: Scan,
+    threads: int,  # noqa: ARG001 - a task's signature
+    *,
+    regions: RegionSet,
+    segment: bool,
+    tolerance_mm: float = 0.0,
+) -> list[str]:
     """Everything that is wrong with one scan."""
     found = [*scan.missing_files(segment=segment), *scan.scheme_problem(regions)]
     if not scan.image.exists():
         return found
     try:
-        _check_mask(scan, read_grid(scan.image, scan.series_uid).canonical(), regions)
+        _check_mask(scan, read_grid(scan.image, scan.series_uid, tolerance_mm).canonical(), regions)
     except LabelError as error:
         # An unknown scheme has been told already.
         found += [] if str(error) in found else [str(error)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ren_features.cli.options import RegionsFile, SpecFile, read_settings
+from ren_features.cli.options import RegionsFile, SpecFile, ToleranceMm, read_settings
 from ren_features.command_line import INTERRUPTED, Store
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def build(
     weights: Annotated[
         Path | None, typer.Option(help="Folder of lungmask's weights; by default torch's own.", show_default=False)
     ] = None,
+    tolerance_mm: ToleranceMm = None,
     *,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Measure again what failed before.")] = False,
     segment: Annotated[bool, typer.Option("--segment", help="Let lungmask make the masks that the manifest lacks.")] = False,
@@ -40,7 +41,7 @@ def build(
     from ren_features.build_store import build as build_store
     from ren_features.cli.progress import listener
 
-    settings = read_settings(spec, regions, engine)
+    settings = read_settings(spec, regions, engine, tolerance_mm)
     # A scheduler's SIGTERM ends a build as Ctrl-C does: what is stored stays.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with listener() as progress:

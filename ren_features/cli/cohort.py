@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ren_features.cli.options import RegionsFile, SpecFile, read_settings
+from ren_features.cli.options import RegionsFile, SpecFile, ToleranceMm, read_settings
 
 
 def manifest(
@@ -50,6 +50,7 @@ def manifest(
             help="A public data set (`ren-features describe datasets`), or a YAML file with your own.", show_default=False
         ),
     ] = None,
+    tolerance_mm: ToleranceMm = None,
     *,
     patient_prefix: Annotated[bool, typer.Option("--patient-prefix", help="Make scan ids <patient>_<file name>.")] = False,
 ) -> None:
@@ -59,7 +60,8 @@ def manifest(
     """
     from ren_features.manifest import ExportOptions, write_manifest
 
-    dicom = ExportOptions(id_key, pick, mapping, links) if any((id_key, pick, mapping, links)) else None
+    told = (id_key, pick, mapping, links, tolerance_mm)
+    dicom = ExportOptions(id_key, pick, mapping, links, tolerance_mm or 0.0) if any(told) else None
     written = write_manifest(
         folder,
         output,
@@ -83,6 +85,7 @@ def validate(
     weights: Annotated[
         Path | None, typer.Option(help="Folder of lungmask's weights, with --segment.", show_default=False)
     ] = None,
+    tolerance_mm: ToleranceMm = None,
     *,
     segment: Annotated[bool, typer.Option("--segment", help="Scans without a mask will be segmented.")] = False,
     deep: Annotated[bool, typer.Option("--deep", help="Read voxels too: find every scan that build would refuse.")] = False,
@@ -97,7 +100,8 @@ def validate(
     from ren_features.cores import available_cores
     from ren_features.validation import problems_of
 
-    settings, found, jobs = read_settings(spec, regions), read_cohort(cohort), jobs or available_cores()
+    settings, found = read_settings(spec, regions, tolerance_mm=tolerance_mm), read_cohort(cohort)
+    jobs = jobs or available_cores()
     if deep:
         from ren_features.deep_validation import validate_deeply
         from ren_features.progress import counter
@@ -106,7 +110,9 @@ def validate(
             checked = validate_deeply(found, settings, segment=segment, weights=weights, jobs=jobs, tell=tell)
         problems, notes, extent = checked.problems, checked.notes, "headers and voxels"
     else:
-        problems = list(problems_of(found, settings.regions, segment=segment, weights=weights, jobs=jobs))
+        problems = list(
+            problems_of(found, settings.regions, segment=segment, weights=weights, jobs=jobs, tolerance_mm=settings.tolerance_mm)
+        )
         notes, extent = [], "headers only; --deep reads voxels"
     for line in (*problems, *(f"note: {note}" for note in notes)):
         typer.echo(line)

@@ -17,9 +17,15 @@ SpecFile = Annotated[
 RegionsFile = Annotated[
     Path | None, typer.Option(help="Your own regions in YAML, in place of the lobes and lungs.", show_default=False)
 ]
+ToleranceMm = Annotated[
+    float | None,
+    typer.Option(min=0, help="DICOM: take a slice up to so many mm off an even grid; noted in quality.", show_default=False),
+]
 
 
-def read_settings(spec: Path | None, regions: Path | None, engine: str | None = None) -> ExtractionSpec:
+def read_settings(
+    spec: Path | None, regions: Path | None, engine: str | None = None, tolerance_mm: float | None = None
+) -> ExtractionSpec:
     """The spec that the options describe; options take the place of what the file says."""
     from dataclasses import replace
 
@@ -29,4 +35,6 @@ def read_settings(spec: Path | None, regions: Path | None, engine: str | None = 
     settings = ExtractionSpec.from_yaml(spec) if spec else ExtractionSpec()
     if regions:
         settings = replace(settings, regions=RegionSet.from_yaml(regions))
+    if tolerance_mm is not None:
+        settings = replace(settings, tolerance_mm=tolerance_mm)
     return replace(settings, engine=engine) if engine else settings

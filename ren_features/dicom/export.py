@@ -13,7 +13,7 @@ import pydicom
 
 from ren_features.dicom.headers import each_header
 from ren_features.dicom.segments import NAMING, RTSTRUCT, SEGMENTATIONS, names_of
-from ren_features.dicom.series import DESCRIPTION, GEOMETRY, Key, Series, Slice, series_of, take_slice
+from ren_features.dicom.series import DESCRIPTION, GEOMETRY, Key, Series, Slice, series_of, take_slices
 from ren_features.dicom.voxels import stacked
 from ren_features.errors import CohortError, RenError, VolumeError
 from ren_features.image_path import files_of
@@ -114,7 +114,7 @@ class Drawing:
     series: frozenset[str]
 
 
-def read_export(folder: Path, masks: Path | None = None) -> Export:
+def read_export(folder: Path, masks: Path | None = None, tolerance_mm: float = 0.0) -> Export:
     """Find every usable CT series under a folder, whatever its files are called.
 
     Parameters
@@ -122,6 +122,8 @@ def read_export(folder: Path, masks: Path | None = None) -> Export:
     folder : Path
     masks : Path, optional
         Another folder with SEG or RTSTRUCT files; those beside the series are found without.
+    tolerance_mm : float
+        Distance from an even grid up to which a slice is taken.
 
     Raises
     ------
@@ -135,22 +137,22 @@ def read_export(folder: Path, masks: Path | None = None) -> Export:
     damaged: list[Path] = []
     taken = list(each_header(files, (*GEOMETRY, *NAMING, *REFERENCES), _take, damaged))
     drawn = _by_series(one for one in taken if isinstance(one, Drawing))
-    series = series_of((one for one in taken if isinstance(one, tuple)), damaged, (*DESCRIPTION, *IDENTITY))
-    scans, notes = _scans([one for one in series if one.measurable], drawn)
+    series = series_of((one for some in taken if isinstance(some, list) for one in some), damaged, (*DESCRIPTION, *IDENTITY))
+    scans, notes = _scans([one for one in series if one.measurable], drawn, tolerance_mm)
     notes += [f"no mask taken of several: {', '.join(map(str, several))}" for several in drawn.values() if len(several) > 1]
     if others := sum(not one.measurable for one in series):
         notes.append(f"{others} series are localisers, screen shots or no CT")
     if damaged:
         notes.append(f"{len(damaged)} DICOM files cannot be read: {', '.join(map(str, damaged[:5]))}")
     if strange := len(files) - len(taken) - len(damaged):
-        notes.append(f"{strange} files are no DICOM (or lack its preamble)")
+        notes.append(f"{strange} files are no DICOM")
     return Export(tuple(scans), tuple(notes))
 
 
-def _take(path: Path, header: pydicom.Dataset) -> tuple[Key, Slice] | Drawing | None:
-    """A slice, or lobes that were drawn."""
+def _take(path: Path, header: pydicom.Dataset, left: int) -> list[tuple[Key, Slice]] | Drawing | None:
+    """Slices, or lobes that were drawn."""
     if str(header.get("SOPClassUID")) not in (RTSTRUCT, *SEGMENTATIONS):
-        return take_slice(path, header)
+        return take_slices(path, header, left)
     names = {plain_name(name) for called in names_of(header).values() for name in called}
     return Drawing(path, _referenced(header)) if names & set(known_names()) else None
 
@@ -172,7 +174,7 @@ def _referenced(header: pydicom.Dataset) -> frozenset[str]:
     return frozenset(str(reference.get("SeriesInstanceUID")) for reference in references)
 
 
-def _scans(series: list[Series], drawn: Mapping[str, list[Path]]) -> tuple[list[ScanFound], list[str]]:
+def _scans(series: list[Series], drawn: Mapping[str, list[Path]], tolerance_mm: float) -> tuple[list[ScanFound], list[str]]:
     """Series that can be measured, and why the others cannot."""
     folders = [Path(os.path.commonpath([one.path.parent for one in each.slices])) for each in series]
     # Series in each folder and below it: where there are several, a series needs its UID to be found again.
@@ -183,7 +185,7 @@ def _scans(series: list[Series], drawn: Mapping[str, list[Path]]) -> tuple[list[
         try:
             if not each.uid:
                 raise VolumeError(f"{folder}: expected a SeriesInstanceUID in every file ({each})")
-            grid = stacked(each, folder).grid
+            grid = stacked(each, folder, tolerance_mm).grid
         except RenError as error:
             notes.append(f"left out: {error}")
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import pydicom
 from pydicom.datadict import tag_for_keyword
@@ -53,7 +54,7 @@ def unprinted() -> Iterator[None]:
 
 
 def each_header(
-    files: Iterable[Path], tags: Sequence[str], take: Callable[[Path, pydicom.Dataset], Taken], damaged: list[Path]
+    files: Iterable[Path], tags: Sequence[str], take: Callable[[Path, pydicom.Dataset, int], Taken], damaged: list[Path]
 ) -> Iterator[Taken]:
     """What is taken of the header of each DICOM file; other files are passed over.
 
@@ -63,7 +64,7 @@ def each_header(
     tags : sequence of str
         Keywords; the header has no others.
     take : callable
-        Makes plain values of a header: pydicom's own are looked at nowhere else.
+        Makes plain values of a path, its header and the bytes that follow the header: pydicom's own are looked at nowhere else.
     damaged : list of Path
         Files that begin as DICOM and cannot be read are added to it.
     """
@@ -74,9 +75,31 @@ def each_header(
         yield from taken
 
 
-def _taken(path: Path, wanted: list[int], take: Callable[[Path, pydicom.Dataset], Taken], damaged: list[Path]) -> list[Taken]:
+def read_dataset(file: BinaryIO, **how: Any) -> pydicom.Dataset:
+    """A DICOM file with or without its preamble.
+
+    Raises
+    ------
+    InvalidDicomError
+        When it is no DICOM.
+    """
     try:
-        return [take(path, pydicom.dcmread(path, stop_before_pixels=True, specific_tags=wanted))]
+        return pydicom.dcmread(file, **how)
+    except InvalidDicomError:
+        # Looked at only now: a second look at every file would slow down the walk over an export.
+        if not is_dicom(Path(file.name)):
+            raise
+        file.seek(0)
+        return pydicom.dcmread(file, force=True, **how)
+
+
+def _taken(
+    path: Path, wanted: list[int], take: Callable[[Path, pydicom.Dataset, int], Taken], damaged: list[Path]
+) -> list[Taken]:
+    try:
+        with path.open("rb") as file:
+            header = read_dataset(file, stop_before_pixels=True, specific_tags=wanted)
+            return [take(path, header, os.fstat(file.fileno()).st_size - file.tell())]
     except (InvalidDicomError, *UNREADABLE):
         if is_dicom(path):
             damaged.append(path)

@@ -11,7 +11,7 @@ import pydicom
 from pydicom.errors import InvalidDicomError
 
 from ren_features.dicom.contours import draw_contours
-from ren_features.dicom.headers import UNREADABLE, unprinted
+from ren_features.dicom.headers import UNREADABLE, read_dataset, unprinted
 from ren_features.errors import DicomError, GeometryError, VolumeError
 from ren_features.regions import LabelScheme
 from ren_features.structure_names import structures_of
@@ -54,7 +54,8 @@ def read_segments(path: Path, grid: Volume, scheme: LabelScheme) -> Volume:
     """
     with unprinted():
         try:
-            dataset = pydicom.dcmread(path)
+            with path.open("rb") as file:
+                dataset = read_dataset(file)
             kind = str(dataset.get("SOPClassUID"))
             names = names_of(dataset)
         except (InvalidDicomError, *UNREADABLE) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
+from pydicom.uid import AllTransferSyntaxes
 
 from ren_features.acquisition import Acquisition
+from ren_features.dicom.frames import GROUPS, PER_FRAME, SHARED, Frame, frames_of, is_enhanced
 from ren_features.dicom.headers import Header, each_header, plain, raw_parts
 from ren_features.errors import DicomError
 from ren_features.image_path import files_of, signature
@@ -32,6 +35,11 @@ GEOMETRY = (
     "NumberOfFrames",
     "RescaleSlope",
     "RescaleIntercept",
+    "BitsAllocated",
+    "InConcatenationNumber",
+    "InConcatenationTotalNumber",
+    SHARED,
+    PER_FRAME,
 )
 """Tags of every file."""
 
@@ -47,9 +55,13 @@ DESCRIPTION = (
     "Manufacturer",
     "ManufacturerModelName",
     "ContrastBolusAgent",
+    "ContrastBolusAgentSequence",
     "SamplesPerPixel",
 )
 """Tags of one file of each series. What an operator wrote is for the screen alone, and names no file that is kept."""
+
+COMPRESSED = frozenset(uid for uid in AllTransferSyntaxes if uid.is_compressed)
+"""Transfer syntaxes in which the length of a file does not tell whether it is whole."""
 
 MODALITIES = ("CT", "MR", "PT", "CR", "DX", "US", "NM", "SR", "SEG", "RTSTRUCT", "RTDOSE", "RTPLAN", "REG", "PR", "OT", "SC")
 """Those that a message names; the tag may hold anything."""
@@ -60,7 +72,7 @@ LONGEST_TEXT = 64
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Geometry of one file, in few bytes: an export has hundreds of thousands. What a header lacks is empty.
+    """Geometry of one slice, in few bytes: an export has hundreds of thousands. What a header lacks is empty.
 
     Attributes
     ----------
@@ -77,7 +89,15 @@ class Slice:
     rescale : tuple of 2 float
         Slope and intercept.
     frames : tuple of 1 float
-        Frames in the file.
+        Frames in a file that is no enhanced CT.
+    voxel_bytes : tuple of 2 int
+        Bytes of voxels that its file should have and has; empty where they are compressed.
+    frame : int
+        Index in the file of an enhanced CT, else 0.
+    volume : tuple of 2 str
+        Stack and phase of the frame.
+    concatenation : tuple of 2 float
+        Number of the file and of all files over which one enhanced CT is spread.
     """
 
     path: Path
@@ -87,7 +107,11 @@ class Slice:
     spacing_mm: tuple[float, ...]
     size: tuple[float, ...]
     rescale: tuple[float, ...]
-    frames: tuple[float, ...]
+    frames: tuple[float, ...] = ()
+    voxel_bytes: tuple[int, ...] = ()
+    frame: int = 0
+    volume: tuple[str, str] = ("", "")
+    concatenation: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,7 +149,11 @@ class Series:
             self.text(name)[:LONGEST_TEXT] or None for name in ("ConvolutionKernel", "Manufacturer", "ManufacturerModelName")
         )
         thickness, kvp = (_number(self.text(name)) for name in ("SliceThickness", "KVP"))
-        return Acquisition(kernel, thickness, kvp, vendor, model, contrast_told=bool(self.text("ContrastBolusAgent")))
+        return Acquisition(kernel, thickness, kvp, vendor, model, contrast_told=self._has_contrast)
+
+    @property
+    def _has_contrast(self) -> bool:
+        return any(self.text(name) for name in ("ContrastBolusAgent", "ContrastBolusAgentSequence"))
 
     def __str__(self) -> str:
         """What tells it from others, in technical tags alone."""
@@ -143,22 +171,86 @@ Key = tuple[str, bool]
 """SeriesInstanceUID, and whether a slice is a localiser."""
 
 
-def take_slice(path: Path, header: pydicom.Dataset) -> tuple[Key, Slice] | None:
-    """The slice that a file is, with what groups it; None for a file without an image."""
+def take_slices(path: Path, header: pydicom.Dataset, left: int) -> list[tuple[Key, Slice]]:
+    """Slices that a file holds, with what groups them; none for a file without an image.
+
+    Parameters
+    ----------
+    path : Path
+    header : pydicom.Dataset
+    left : int
+        Bytes that follow the header.
+    """
+    if is_enhanced(header):
+        return _enhanced_slices(path, header, left)
     position, kind = raw_parts(header, "ImagePositionPatient"), raw_parts(header, "ImageType")
     if not position and not kind:
-        return None
+        return []
     one = Slice(
         path,
         "".join(raw_parts(header, "SOPInstanceUID")),
         _numbers(position, 3),
         _numbers(raw_parts(header, "ImageOrientationPatient"), 6),
         _numbers(raw_parts(header, "PixelSpacing"), 2),
-        _numbers([header.get("Rows"), header.get("Columns")], 2),
+        _size(header),
         _numbers([*(raw_parts(header, "RescaleSlope") or "1"), *(raw_parts(header, "RescaleIntercept") or "0")], 2),
-        _numbers(raw_parts(header, "NumberOfFrames"), 1),
+        frames := _numbers(raw_parts(header, "NumberOfFrames"), 1),
+        _voxel_bytes(header, int(frames[0]) if frames else 1, left),
     )
-    return ("".join(raw_parts(header, "SeriesInstanceUID")), "LOCALIZER" in kind), one
+    return [(_key(header, kind), one)]
+
+
+def _enhanced_slices(path: Path, header: pydicom.Dataset, left: int) -> list[tuple[Key, Slice]]:
+    frames = list(frames_of(header))
+    uid, size, kind = "".join(raw_parts(header, "SOPInstanceUID")), _size(header), raw_parts(header, "ImageType")
+    lengths = _voxel_bytes(header, len(frames), left)
+    part = _numbers([header.get("InConcatenationNumber"), header.get("InConcatenationTotalNumber")], 2)
+    return [
+        (
+            _key(header, [*kind, *frame.parts("FrameType")]),
+            Slice(
+                path,
+                uid,
+                _numbers(frame.parts("ImagePositionPatient"), 3),
+                _numbers(frame.parts("ImageOrientationPatient"), 6),
+                _numbers(frame.parts("PixelSpacing"), 2),
+                size,
+                _numbers([*frame.parts("RescaleSlope"), *frame.parts("RescaleIntercept")], 2),
+                voxel_bytes=lengths,
+                frame=index,
+                volume=(frame.text("StackID"), frame.text("TemporalPositionIndex")),
+                concatenation=part,
+            ),
+        )
+        for index, frame in enumerate(frames)
+    ]
+
+
+def _key(header: pydicom.Dataset, kind: Sequence[str]) -> Key:
+    return "".join(raw_parts(header, "SeriesInstanceUID")), "LOCALIZER" in kind
+
+
+def _size(header: pydicom.Dataset) -> tuple[float, ...]:
+    return _numbers([header.get("Rows"), header.get("Columns")], 2)
+
+
+def _voxel_bytes(header: pydicom.Dataset, frames: int, left: int) -> tuple[int, ...]:
+    """Bytes of voxels that a file should have and has; its last element begins with a tag, a type and a length."""
+    syntax, size = getattr(header, "file_meta", {}).get("TransferSyntaxUID", ""), _size(header)
+    if syntax in COMPRESSED or not size or not header.get("BitsAllocated"):
+        return ()
+    explicit = not header.is_implicit_VR
+    return int(size[0] * size[1]) * frames * int(header.BitsAllocated) // 8, max(left - (12 if explicit else 8), 0)
+
+
+def _description(header: pydicom.Dataset, tags: Sequence[str]) -> Header:
+    """Tags as plain text; of an enhanced CT, those of its first frame too."""
+    described = dict(plain(header, tags))
+    if is_enhanced(header):
+        first = next(frames_of(header), Frame(()))
+        texts = {name: " ".join(first.parts(name)) for name in tags if name in GROUPS and name not in described}
+        described |= {name: text for name, text in texts.items() if text}
+    return described
 
 
 def series_of(slices: Iterable[tuple[Key, Slice]], damaged: list[Path], tags: Sequence[str] = DESCRIPTION) -> list[Series]:
@@ -167,19 +259,21 @@ def series_of(slices: Iterable[tuple[Key, Slice]], damaged: list[Path], tags: Se
     Parameters
     ----------
     slices : iterable
-        As `take_slice` makes them.
+        As `take_slices` makes them.
     damaged : list of Path
         Files that cannot be read are added to it.
     tags : sequence of str
         To be read of one file of each series.
     """
-    found: dict[Key, dict[tuple[str, tuple[float, ...]], Slice]] = {}
+    found: dict[Key, dict[tuple[str, tuple[float, ...], int], Slice]] = {}
     for key, one in slices:
-        found.setdefault(key, {}).setdefault((one.uid, one.position_mm), one)
+        found.setdefault(key, {}).setdefault((one.uid, one.position_mm, one.frame), one)
     series = []
     for (_, is_localiser), group in found.items():
         members = tuple(group.values())
-        headers = each_header([members[0].path], tags, lambda _, header: plain(header, tags), damaged)
+        headers = each_header(
+            [members[0].path], (*tags, SHARED, PER_FRAME), lambda _, header, __: _description(header, tags), damaged
+        )
         series += [Series(header, members, is_localiser) for header in headers]
     return series
 
@@ -198,15 +292,20 @@ def series_in(folder: Path) -> list[Series]:
     series, damaged = _series_in(files, signature(files))
     if damaged:
         message = f"{folder}: expected DICOM files that can be read, {len(damaged)} of {len(files)} files cannot"
-        raise DicomError(message, on_screen=f": {', '.join(path.name for path in damaged[:5])}")
+        raise DicomError(message, on_screen=f": {names(damaged, folder)}")
     return series
 
 
 @lru_cache(maxsize=2)
 def _series_in(files: tuple[Path, ...], signed: tuple[int, int]) -> tuple[list[Series], list[Path]]:  # noqa: ARG001 - part of the key
     damaged: list[Path] = []
-    slices = [taken for taken in each_header(files, GEOMETRY, take_slice, damaged) if taken]
+    slices = [one for taken in each_header(files, GEOMETRY, take_slices, damaged) for one in taken]
     return series_of(slices, damaged), damaged
+
+
+def names(paths: Sequence[Path], folder: Path) -> str:
+    """The first files as a person finds them in a folder; for the screen alone, as a file may be called after a patient."""
+    return ", ".join(os.path.relpath(path, folder) for path in paths[:5])
 
 
 def chosen_series(folder: Path, series_uid: str | None) -> Series:

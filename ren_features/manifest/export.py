@@ -36,12 +36,15 @@ class ExportOptions:
         CSV file that links pseudonyms to patients, for the hospital's own use; by default nothing is written.
     links : Path, optional
         Folder for links to the series, which the manifest then lists: where the export's own paths tell who a patient is.
+    tolerance_mm : float
+        Distance from an even grid up to which a slice is taken.
     """
 
     id_key: Path | None = None
     pick: str | None = None
     mapping: Path | None = None
     links: Path | None = None
+    tolerance_mm: float = 0.0
 
 
 def rows_of_export(folder: Path, output: Path, masks: Path | None, how: ExportOptions) -> Rows:
@@ -54,7 +57,7 @@ def rows_of_export(folder: Path, output: Path, masks: Path | None, how: ExportOp
     """
     from ren_features.dicom.export import picked, read_export  # most cohorts have no DICOM, and need not wait for pydicom
 
-    export = read_export(folder, masks)
+    export = read_export(folder, masks, how.tolerance_mm)
     scans = picked(export.scans, how.pick) if how.pick else list(export.scans)
     if not scans:
         reasons = "".join(f"\n  {text}" for text in export.notes)

@@ -10,10 +10,13 @@ import pytest
 import SimpleITK as sitk
 
 from ren_features import FeatureStore, build
+from ren_features.cohort import read_cohort
 from ren_features.errors import GeometryError, VolumeError
 from ren_features.fingerprint import hash_file, hash_image
-from ren_features.image_file import read_image, to_itk
+from ren_features.image_file import read_ct, read_image, to_itk
 from ren_features.scan import Scan
+from ren_features.spec import ExtractionSpec
+from ren_features.validation import problems_of
 from ren_features.volume import Volume
 from tests.phantom import chest_phantom
 from tests.ren_features.dicom.files import write_series
@@ -223,3 +226,48 @@ def test_a_folder_of_a_localiser_says_so(tmp_path, chest):
 
 def test_an_empty_folder_has_no_digest(tmp_path):
     assert hash_file(tmp_path) is None
+
+
+def off_by(chest, distance_mm):
+    moved = positions(chest)
+    moved[4] = moved[4] + np.array([0, 0, distance_mm])
+    return moved
+
+
+def test_an_uneven_series_names_the_slice_and_the_option(tmp_path, chest):
+    folder = write_series(tmp_path / "ct", chest, positions=off_by(chest, 0.3))
+    with pytest.raises(GeometryError, match=r"slice 5 of 9 by position is 0\.300 mm off; --tolerance-mm"):
+        read_image(folder)
+    with pytest.raises(GeometryError, match="uneven spacing"):
+        read_ct(folder, tolerance_mm=0.29)
+
+
+def test_a_tolerated_series_has_its_mean_spacing_and_says_how_far_it_is_off(tmp_path, chest):
+    ct = read_ct(write_series(tmp_path / "ct", chest, positions=off_by(chest, 0.3)), tolerance_mm=0.31)
+    np.testing.assert_array_equal(ct.volume.voxels, chest.voxels)
+    assert ct.volume.spacing_mm == pytest.approx(chest.spacing_mm)
+    assert ct.acquisition.uneven_mm == pytest.approx(0.3)
+
+
+def test_no_tolerance_takes_missing_slices(tmp_path, chest):
+    there = positions(chest)
+    there[4] = None
+    with pytest.raises(GeometryError, match="slices missing: 1"):
+        read_ct(write_series(tmp_path / "ct", chest, positions=there), tolerance_mm=100.0)
+
+
+def test_a_tolerance_is_part_of_the_spec_and_its_use_a_finding(tmp_path):
+    image, mask = chest_phantom(2, size=(30, 28, 36))
+    moved = [image.position_mm((index, 0, 0)) for index in range(len(image.voxels))]
+    moved[4] = moved[4] + np.array([0, 0, 0.2 * image.spacing_mm[0]])
+    write_series(tmp_path / "series", image, positions=moved)
+    sitk.WriteImage(to_itk(mask), str(tmp_path / "lobes.nii.gz"))
+    (tmp_path / "cohort.csv").write_text("patient_id,scan_id,image,mask,mask_scheme\np,s,series,lobes.nii.gz,lungmask")
+    cohort, spec = read_cohort(tmp_path / "cohort.csv"), ExtractionSpec(tolerance_mm=1.0, features=("original_firstorder_Mean",))
+    assert len(list(problems_of(cohort, spec.regions))) == 1
+    assert list(problems_of(cohort, spec.regions, tolerance_mm=1.0)) == []
+    assert spec.spec_id != replace(spec, tolerance_mm=0.0).spec_id
+    assert not build(tmp_path / "cohort.csv", tmp_path / "ren.duckdb", spec=spec, jobs=0).failed
+    with FeatureStore(tmp_path / "ren.duckdb") as store:
+        found = store.sql("SELECT value FROM quality WHERE rule = 'uneven_slices'")
+    assert found["value"].to_list() == pytest.approx([0.2 * image.spacing_mm[0]])
