@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,14 @@ RegionsFile = Annotated[
     Path | None, typer.Option(help="Your own regions in YAML, in place of the lobes and lungs.", show_default=False)
 ]
 
+Encoding = Annotated[
+    str | None,
+    typer.Option(help="Encoding of a CSV table, such as latin-1.", show_default="UTF-8, or UTF-16 with its mark"),
+]
+DateFormat = Annotated[
+    str | None, typer.Option(help="Format of scan_date in a table, such as %d.%m.%Y.", show_default="YYYY-MM-DD")
+]
+
 
 def read_settings(spec: Path | None, regions: Path | None, engine: str | None = None) -> ExtractionSpec:
     """The spec that the options describe; options take the place of what the file says."""
@@ -30,3 +39,9 @@ def read_settings(spec: Path | None, regions: Path | None, engine: str | None = 
     if regions:
         settings = replace(settings, regions=RegionSet.from_yaml(regions))
     return replace(settings, engine=engine) if engine else settings
+
+
+def echo_notes(notes: Iterable[str]) -> None:
+    """Say what a person should know, beside the answer."""
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)
