@@ -146,7 +146,10 @@ def test_labels_may_name_patients_by_their_own_ids(tmp_path, export):
     assert PERSON["PatientID"] not in (tmp_path / "cohort.csv").read_text()
 
 
-CLINIC = f"patient_id;name;age;lung_ml;label_ILD;scan_date\n{PERSON['PatientID']};Erika Mustermann;63,5;4711;yes;03.04.2020\nOTHER;;70;5000;no;\n"
+CLINIC = f"""patient_id;name;age;lung_ml;label_ILD;scan_date
+{PERSON["PatientID"]};Erika Mustermann;63,5;4711;yes;03.04.2020
+OTHER;;70;5000;no;
+"""
 
 
 def clinic(tmp_path, text=CLINIC, **options):
@@ -175,7 +178,6 @@ def test_of_a_clinic_s_table_labels_dates_and_what_is_asked_for_are_joined(tmp_p
     [
         ("63,5", "see MUSTERMANN, E.", "4 cells of column age hold an id, a name or a birth date"),
         ("70", "twin of hosp-4711", "1 cells of column age hold"),
-        ("70", "19450518", None),
         ("63,5", "19450518", "4 cells of column age hold"),
         ("63,5", "born 18 May 1945", "4 cells of column age hold"),
         (";yes", ";Erika", "cells of column label_ILD hold"),
@@ -186,9 +188,6 @@ def test_of_a_clinic_s_table_labels_dates_and_what_is_asked_for_are_joined(tmp_p
 def test_what_tells_who_a_patient_is_is_refused_and_not_repeated(tmp_path, export, old, new, message):
     keep = (new if old == "age" else "age",)
     table = clinic(tmp_path, CLINIC.replace(old, new), keep=keep)
-    if message is None:  # a number of another patient's row is no birth date
-        assert write_manifest(export, tmp_path / "cohort.csv", labels=table).cohort
-        return
     with pytest.raises(CohortError, match=message) as error:
         write_manifest(export, tmp_path / "cohort.csv", labels=table)
     assert not any(word in str(error.value).lower() for word in ("mustermann", "erika", "4711", "1945"))
@@ -213,7 +212,7 @@ def test_the_mapping_is_written_on_request_alone(tmp_path, export):
 
 def test_paths_that_tell_who_a_patient_is_are_refused_and_links_avoid_them(tmp_path, export):
     (export / "A").rename(export / "Mustermann_Erika")
-    with pytest.raises(CohortError, match="3 paths of images tell who the patient is.*--links DIR") as error:
+    with pytest.raises(CohortError, match=r"3 paths of images tell who the patient is.*--links DIR") as error:
         write_manifest(export, tmp_path / "cohort.csv")
     assert "Mustermann" not in str(error.value)
     assert not (tmp_path / "cohort.csv").exists()
