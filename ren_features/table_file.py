@@ -56,7 +56,7 @@ class TableForm:
     separator: str | None = None
 
     def __post_init__(self) -> None:
-        if self.date_format and not all(letter in self.date_format for letter in ("%d", "%m")):
+        if self.date_format and not all(re.search(part, self.date_format) for part in ("%d", "%[mbB]", "%[Yy]")):
             raise CohortError(f"date format: expected day, month and year as in '%d.%m.%Y', got {self.date_format!r}")
         try:
             codecs.lookup(self.encoding or "utf-8")
@@ -150,10 +150,10 @@ def _text(content: bytes, encoding: str | None) -> tuple[str, list[str]]:
 def _undecoded(content: bytes, error: UnicodeDecodeError) -> str:
     line = content.count(b"\n", 0, error.start) + 1
     row = f"row {line - 1}" if line > 1 else "the names of columns"
-    near = content[max(0, error.start - 10) : error.start + 10].decode("latin-1").splitlines()
+    # The text around the byte is not repeated: it is often a name.
     return (
-        f"{row} (line {line}): expected {error.encoding} text, got byte 0x{content[error.start]:02X} in {' '.join(near)!r}, "
-        "perhaps Latin-1 (Windows-1252): save the table as 'CSV UTF-8', or read it with --encoding latin-1"
+        f"{row} (line {line}): expected {error.encoding} text, got byte 0x{content[error.start]:02X}, perhaps Latin-1 "
+        "(Windows-1252): save the table as 'CSV UTF-8', or read it with --encoding latin-1"
     )
 
 

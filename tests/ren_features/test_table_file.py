@@ -58,7 +58,7 @@ def test_commas_within_semicolons_are_decimal_only_where_the_whole_column_is_of_
 def test_another_encoding_is_named_with_its_row_and_read_when_it_is_given(write):
     path = write(f"{HEAD}\n{ROW}\n", "latin-1")
     with pytest.raises(
-        CohortError, match=r"row 1 \(line 2\): expected utf-8 text, got byte 0xF6 .*'CSV UTF-8'.*--encoding latin-1"
+        CohortError, match=r"row 1 \(line 2\): expected utf-8 text, got byte 0xF6, .*'CSV UTF-8'.*--encoding latin-1"
     ):
         read_table(path)
     table = read_table(path, TableForm(encoding="latin-1"))
@@ -66,6 +66,8 @@ def test_another_encoding_is_named_with_its_row_and_read_when_it_is_given(write)
     assert "read as latin-1" in table.notes[0]
     with pytest.raises(CohortError, match="encoding: expected a name such as latin-1"):
         TableForm(encoding="klingon")
+    with pytest.raises(CohortError, match="date format: expected day, month and year"):
+        TableForm(date_format="%Y")
 
 
 @pytest.mark.parametrize(
@@ -152,6 +154,7 @@ def test_words_for_unknown_values_are_unknown_in_labels_and_dates_and_stay_elsew
         ("2020-04-03T00:00:00", None),
         ("03.04.2020", "%d.%m.%Y"),
         ("04/03/2020", "%m/%d/%Y"),
+        ("3 Apr 2020", "%d %b %Y"),
     ],
 )
 def test_dates_are_read_in_iso_form_or_as_the_format_says(write_manifest, text, date_format):
