@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from types import MappingProxyType
 
@@ -15,10 +14,9 @@ import polars as pl
 from ren_features.errors import CohortError
 from ren_features.regions import LABEL_SCHEMES
 from ren_features.scan import Scan
+from ren_features.table_cells import LABEL_PREFIX, OPTIONAL, REQUIRED, date_problem, label_problem, parse_date
+from ren_features.table_file import PLAIN, TableForm, read_table
 
-REQUIRED = ("patient_id", "scan_id", "image")
-OPTIONAL = ("series_uid", "mask", "mask_scheme", "scan_date")
-LABEL_PREFIX = "label_"
 BINARY = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}
 """Cells of a label of two classes."""
 
@@ -38,10 +36,13 @@ class Cohort:
         Each `scan_id` once.
     labels : mapping of str to mapping of str to int
         Task -> scan_id -> 0 or 1, or the number of the class; an unknown label has no entry.
+    notes : tuple of str
+        What was taken from the manifest otherwise than it stands there, for a person to read.
     """
 
     scans: tuple[Scan, ...]
     labels: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         repeated = sorted(scan_id for scan_id, count in Counter(scan.scan_id for scan in self.scans).items() if count > 1)
@@ -54,15 +55,17 @@ class Cohort:
         return tuple(dict.fromkeys(scan.patient_id for scan in self.scans))
 
 
-def read_cohort(path: str | Path) -> Cohort:
+def read_cohort(path: str | Path, form: TableForm = PLAIN) -> Cohort:
     """Read and check a manifest.
 
     Parameters
     ----------
     path : str or Path
-        CSV (UTF-8, comma) or Parquet with the columns `patient_id, scan_id, image`; optional `series_uid, mask, mask_scheme,
+        CSV, Parquet or Excel with the columns `patient_id, scan_id, image`; optional `series_uid, mask, mask_scheme,
         scan_date` (YYYY-MM-DD); `label_<task>` (0, 1 or empty; of more classes 0, 1, 2, ... without a gap); every other column is
-        kept as an attribute. Relative paths are relative to the manifest.
+        kept as an attribute. Relative paths are relative to the manifest. What is not plain is in the cohort's `notes`.
+    form : TableForm, optional
+        Encoding of the text and format of the dates, where they are not UTF-8 and YYYY-MM-DD.
 
     Raises
     ------
@@ -71,7 +74,8 @@ def read_cohort(path: str | Path) -> Cohort:
     """
     path = Path(path)
     folder = path.parent.resolve()
-    table = read_table(path)
+    read = read_table(path, form)
+    table, slashes = _with_slashes(read.cells, folder)
     _raise_if_any(path, _column_problems(table))
     rows = [
         Row(number, {name: value for name, value in row.items() if value is not None})
@@ -80,14 +84,26 @@ def read_cohort(path: str | Path) -> Cohort:
     if not rows:
         raise CohortError(f"{path}: expected at least one scan, got no rows")
     classes = {name: _classes(table[name]) for name in _label_columns(table)}
-    problems = [f"{row}: {problem}" for row in rows for problem in row.problems(classes)] + _duplicates(rows)
+    problems = [f"{row}: {problem}" for row in rows for problem in row.problems(classes, form)] + _duplicates(rows)
     if problems:
         # The list is to be complete: what files lack is told with what rows lack.
-        sound = [row for row in rows if not any(row.problems(classes))]
+        sound = [row for row in rows if not any(row.problems(classes, form))]
         problems += [f"{row}: {problem}" for row in sound for problem in row.scan(folder).missing_files()]
     _raise_if_any(path, problems)
     labels = {name.removeprefix(LABEL_PREFIX): _labels(rows, name) for name in _label_columns(table)}
-    return Cohort(tuple(row.scan(folder) for row in rows), labels)
+    return Cohort(tuple(row.scan(folder) for row in rows), labels, (*read.notes, *(f"{path.name}: {text}" for text in slashes)))
+
+
+def _with_slashes(table: pl.DataFrame, folder: Path) -> tuple[pl.DataFrame, list[str]]:
+    """Paths of Windows with `/` between their names, unless a file's name has the backslash; a note for each column."""
+    notes = []
+    for name in [name for name in ("image", "mask") if name in table.columns]:
+        cells = table[name].to_list()
+        slashed = [cell.replace("\\", "/") if cell and not (folder / cell).exists() else cell for cell in cells]
+        if changed := sum(cell != path for cell, path in zip(cells, slashed, strict=True)):
+            notes.append(f"column {name}: {changed} paths have \\ between their names and are read with /")
+            table = table.with_columns(pl.Series(name, slashed, pl.String))
+    return table, notes
 
 
 def _raise_if_any(path: Path, problems: list[str]) -> None:
@@ -132,51 +148,6 @@ def _label_columns(table: pl.DataFrame) -> list[str]:
     return [name for name in table.columns if name.startswith(LABEL_PREFIX)]
 
 
-def read_table(path: Path, *, separator: str = ",") -> pl.DataFrame:
-    """A CSV or Parquet file with every cell as stripped text, an empty cell as None, and no empty rows.
-
-    Raises
-    ------
-    CohortError
-        When it cannot be read, or two columns have one name (capitals do not tell names apart in SQL).
-    """
-    if not path.is_file():
-        raise CohortError(f"{path}: expected a table (CSV or Parquet), found no file")
-    try:
-        parquet = path.suffix == ".parquet"
-        names = (
-            pl.read_parquet_schema(path)
-            if parquet
-            else pl.read_csv(path, separator=separator, infer_schema=False, has_header=False, n_rows=1).row(0)
-        )
-        folded = [str(name).strip().casefold() for name in names]
-        repeated = sorted({str(name) for name, fold in zip(names, folded, strict=True) if folded.count(fold) > 1})
-        if repeated:
-            raise CohortError(f"{path}: expected each column once, got {', '.join(repeated)}")
-        table = (pl.read_parquet(path) if parquet else pl.read_csv(path, separator=separator, infer_schema=False)).rename(
-            str.strip
-        )
-        text = table.select(_as_text(column) for column in table)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise CohortError(f"{path}: expected a table (CSV or Parquet), could not read it: {error}") from error
-    cells = text.with_columns(pl.when(pl.all() == "").then(None).otherwise(pl.all()).name.keep())
-    return cells.filter(~pl.all_horizontal(pl.all().is_null()))
-
-
-def _as_text(column: pl.Series) -> pl.Series:
-    """A column's cells as a manifest would write them; ids and labels that are whole numbers without a decimal point."""
-    if column.dtype.is_nested():
-        raise CohortError(f"column {column.name}: expected single values, got {column.dtype}")
-    if column.name.startswith(LABEL_PREFIX) and column.dtype == pl.Boolean:
-        column = column.cast(pl.Int8)
-    if column.name == "scan_date" and column.dtype == pl.Datetime:
-        column = column.dt.replace_time_zone(None).cast(pl.Date)
-    whole = column.dtype.is_float() and (column.drop_nulls() == column.drop_nulls().round()).all()
-    if whole and (column.name in REQUIRED or column.name.startswith(LABEL_PREFIX)):
-        column = column.cast(pl.Int64)
-    return column.cast(pl.String).str.strip_chars()
-
-
 @dataclass(frozen=True)
 class Row:
     """A line of a manifest; its cells are text, empty ones left out."""
@@ -187,7 +158,7 @@ class Row:
     def __str__(self) -> str:
         return f"row {self.number} (scan {self.cells.get('scan_id', '?')})"
 
-    def problems(self, classes: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    def problems(self, classes: Mapping[str, Mapping[str, int]], form: TableForm) -> Iterator[str]:
         """Everything that is wrong with this row, given what cells labels may have."""
         for name in REQUIRED:
             if name not in self.cells:
@@ -199,11 +170,11 @@ class Row:
             yield f"mask_scheme: expected one of {', '.join(LABEL_SCHEMES)}, got {self.cells['mask_scheme']!r}"
         for name, value in self.cells.items():
             if name in classes and value not in classes[name]:
-                yield f"{name}: expected 0, 1 or an empty cell, got {value!r} (of more classes, 0, 1, 2 and on without a gap)"
+                yield f"{name}: {label_problem(value)}"
         if not SAFE_UID.fullmatch(self.cells.get("series_uid", "1")):
             yield f"series_uid: expected a DICOM UID of digits and dots, got {self.cells['series_uid']!r}"
-        if "scan_date" in self.cells and _date(self.cells["scan_date"]) is None:
-            yield f"scan_date: expected YYYY-MM-DD, got {self.cells['scan_date']!r}"
+        if "scan_date" in self.cells and parse_date(self.cells["scan_date"]) is None:
+            yield f"scan_date: {date_problem(self.cells['scan_date'], form.date_format)}"
 
     def scan(self, folder: Path) -> Scan:
         """The scan of a row without problems."""
@@ -215,17 +186,10 @@ class Row:
             folder / cells["image"],
             folder / cells["mask"] if "mask" in cells else None,
             cells.get("mask_scheme"),
-            _date(cells.get("scan_date", "")),
+            parse_date(cells.get("scan_date", "")),
             {name: value for name, value in cells.items() if name not in known and not name.startswith(LABEL_PREFIX)},
             cells.get("series_uid"),
         )
-
-
-def _date(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
 
 
 def _duplicates(rows: list[Row]) -> list[str]:

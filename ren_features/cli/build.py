@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ren_features.cli.options import RegionsFile, SpecFile, ToleranceMm, read_settings
+from ren_features.cli.options import DateFormat, Encoding, RegionsFile, SpecFile, ToleranceMm, echo_notes, read_settings
 from ren_features.command_line import INTERRUPTED, Store
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def build(
-    cohort: Annotated[Path, typer.Argument(help="The manifest: CSV or Parquet.", show_default=False)],
+    cohort: Annotated[Path, typer.Argument(help="The manifest: CSV, Parquet or Excel.", show_default=False)],
     store: Store,
     spec: SpecFile = None,
     regions: RegionsFile = None,
@@ -29,6 +29,8 @@ def build(
         Path | None, typer.Option(help="Folder of lungmask's weights; by default torch's own.", show_default=False)
     ] = None,
     tolerance_mm: ToleranceMm = None,
+    encoding: Encoding = None,
+    date_format: DateFormat = None,
     *,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Measure again what failed before.")] = False,
     segment: Annotated[bool, typer.Option("--segment", help="Let lungmask make the masks that the manifest lacks.")] = False,
@@ -40,13 +42,17 @@ def build(
     """
     from ren_features.build_store import build as build_store
     from ren_features.cli.progress import listener
+    from ren_features.cohort import read_cohort
+    from ren_features.table_file import TableForm
 
     settings = read_settings(spec, regions, engine, tolerance_mm)
+    read = read_cohort(cohort, TableForm(encoding, date_format))
+    echo_notes(read.notes)
     # A scheduler's SIGTERM ends a build as Ctrl-C does: what is stored stays.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with listener() as progress:
         summary = build_store(
-            cohort,
+            read,
             store,
             spec=settings,
             jobs=jobs,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ren_features.cli.options import RegionsFile, SpecFile, ToleranceMm, read_settings
+from ren_features.cli.options import DateFormat, Encoding, RegionsFile, SpecFile, ToleranceMm, echo_notes, read_settings
 
 
 def manifest(
@@ -26,7 +26,9 @@ def manifest(
     ] = None,
     labels: Annotated[
         Path | None,
-        typer.Option(help="Table (CSV or Parquet) with scan_id or patient_id and more columns to join.", show_default=False),
+        typer.Option(
+            help="Table (CSV, Parquet or Excel) with scan_id or patient_id and more columns to join.", show_default=False
+        ),
     ] = None,
     pick: Annotated[
         str | None,
@@ -51,6 +53,18 @@ def manifest(
         ),
     ] = None,
     tolerance_mm: ToleranceMm = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            help='Columns of --labels to join beside labels and scan_date, such as "age sex".',
+            show_default="all; of a DICOM export none",
+        ),
+    ] = None,
+    label_values: Annotated[
+        str | None, typer.Option(help='Numbers for words in labels, such as "yes=1 no=0".', show_default=False)
+    ] = None,
+    encoding: Encoding = None,
+    date_format: DateFormat = None,
     *,
     patient_prefix: Annotated[bool, typer.Option("--patient-prefix", help="Make scan ids <patient>_<file name>.")] = False,
 ) -> None:
@@ -58,27 +72,30 @@ def manifest(
 
     Example: ren-features manifest scans -o cohort.csv --masks lobes --mask-scheme lungmask --labels labels.csv
     """
-    from ren_features.manifest import ExportOptions, write_manifest
+    from ren_features.errors import CohortError
+    from ren_features.manifest import ExportOptions, LabelsTable, write_manifest
+    from ren_features.table_file import TableForm
 
-    told = (id_key, pick, mapping, links, tolerance_mm)
-    dicom = ExportOptions(id_key, pick, mapping, links, tolerance_mm or 0.0) if any(told) else None
+    if not labels and any((keep, label_values, encoding, date_format)):
+        raise CohortError("--keep, --label-values, --encoding and --date-format: expected --labels, which they are for")
+    of_export = (id_key, pick, mapping, links, tolerance_mm)
+    dicom = ExportOptions(id_key, pick, mapping, links, tolerance_mm or 0.0) if any(of_export) else None
     written = write_manifest(
         folder,
         output,
         masks=masks,
         mask_scheme=mask_scheme,
-        labels=labels,
+        labels=LabelsTable(labels, TableForm(encoding, date_format), label_values, tuple(keep or ())) if labels else None,
         patient_prefix=patient_prefix,
         dicom=dicom,
         layout=layout,
     )
-    for note in written.notes:
-        typer.echo(f"note: {note}", err=True)
+    echo_notes(written.notes)
     typer.echo(f"{output}: {len(written.cohort.scans)} scans of {len(written.cohort.patients)} patients")
 
 
 def validate(
-    cohort: Annotated[Path, typer.Argument(help="The manifest: CSV or Parquet.", show_default=False)],
+    cohort: Annotated[Path, typer.Argument(help="The manifest: CSV, Parquet or Excel.", show_default=False)],
     spec: SpecFile = None,
     regions: RegionsFile = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Most processes.", show_default="cores")] = None,
@@ -86,6 +103,8 @@ def validate(
         Path | None, typer.Option(help="Folder of lungmask's weights, with --segment.", show_default=False)
     ] = None,
     tolerance_mm: ToleranceMm = None,
+    encoding: Encoding = None,
+    date_format: DateFormat = None,
     *,
     segment: Annotated[bool, typer.Option("--segment", help="Scans without a mask will be segmented.")] = False,
     deep: Annotated[bool, typer.Option("--deep", help="Read voxels too: find every scan that build would refuse.")] = False,
@@ -98,9 +117,14 @@ def validate(
     """
     from ren_features.cohort import read_cohort
     from ren_features.cores import available_cores
+    from ren_features.table_file import TableForm
     from ren_features.validation import problems_of
 
-    settings, found = read_settings(spec, regions, tolerance_mm=tolerance_mm), read_cohort(cohort)
+    settings, found = (
+        read_settings(spec, regions, tolerance_mm=tolerance_mm),
+        read_cohort(cohort, TableForm(encoding, date_format)),
+    )
+    echo_notes(found.notes)
     jobs = jobs or available_cores()
     if deep:
         from ren_features.deep_validation import validate_deeply

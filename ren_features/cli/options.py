@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,14 @@ ToleranceMm = Annotated[
     typer.Option(min=0, help="DICOM: take a slice up to so many mm off an even grid; noted in quality.", show_default=False),
 ]
 
+Encoding = Annotated[
+    str | None,
+    typer.Option(help="Encoding of a CSV table, such as latin-1.", show_default="UTF-8, or UTF-16 with its mark"),
+]
+DateFormat = Annotated[
+    str | None, typer.Option(help="Format of scan_date in a table, such as %d.%m.%Y.", show_default="YYYY-MM-DD")
+]
+
 
 def read_settings(
     spec: Path | None, regions: Path | None, engine: str | None = None, tolerance_mm: float | None = None
@@ -38,3 +47,9 @@ def read_settings(
     if tolerance_mm is not None:
         settings = replace(settings, tolerance_mm=tolerance_mm)
     return replace(settings, engine=engine) if engine else settings
+
+
+def echo_notes(notes: Iterable[str]) -> None:
+    """Say what a person should know, beside the answer."""
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)

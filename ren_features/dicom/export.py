@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,13 +15,14 @@ from ren_features.dicom.segments import NAMING, RTSTRUCT, SEGMENTATIONS, names_o
 from ren_features.dicom.series import DESCRIPTION, GEOMETRY, Key, Series, Slice, series_of, take_slices
 from ren_features.dicom.voxels import stacked
 from ren_features.errors import CohortError, RenError, VolumeError
+from ren_features.identities import Identity
 from ren_features.image_path import files_of
 from ren_features.structure_names import known_names, plain_name
 from ren_features.volume import Volume
 
 PERSON = ("PatientID", "PatientName", "PatientBirthDate", "AccessionNumber", "OtherPatientIDs")
 IDENTITY = (*PERSON, "StudyInstanceUID", "SeriesInstanceUID")
-"""Looked at to make pseudonyms and to warn of paths that tell who a patient is; written nowhere but into a mapping."""
+"""Looked at to make pseudonyms and to refuse what tells who a patient is; written nowhere but into a mapping."""
 
 REFERENCES = ("ReferencedSeriesSequence", "ReferencedFrameOfReferenceSequence")
 
@@ -86,16 +86,15 @@ class ScanFound:
         gaps = self.grid.spacing_mm[0] > CONTIGUOUS * self.thickness_mm
         return derived or gaps or abs(self.grid.axes[2, 2]) < AXIAL
 
-    def tells_who(self, path: Path) -> bool:
-        """Whether a path holds a name or number of the patient or study, which a store would keep."""
-        told = [word for name in PERSON for word in re.split(r"[\W_]+", self.series.text(name).casefold())]
-        parts = set(re.split(r"[\W_]+", str(path).casefold()))
-        # A short word must stand alone; a long one may be part of another, and be parted itself, as dates are.
-        bare = re.sub(r"[\W_]+", "", str(path).casefold())
-        long = [
-            re.sub(r"[\W_]+", "", word) for word in (*told, self.series.uid, self.study) if len(word) > 3 or not word.isascii()
-        ]
-        return bool(parts & set(told) - {""}) or any(word in bare for word in long)
+    @property
+    def identity(self) -> Identity:
+        """Who the patient is, as the headers tell."""
+        text = self.series.text
+        return Identity.of(
+            ids=[text("PatientID"), text("AccessionNumber"), *text("OtherPatientIDs").split(), self.series.uid, self.study],
+            names=[text("PatientName")],
+            birth_dates=[text("PatientBirthDate")],
+        )
 
 
 @dataclass(frozen=True)

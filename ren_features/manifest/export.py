@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ren_features.acquisition import TECHNICAL_TAGS
 from ren_features.errors import CohortError
+from ren_features.identities import Identities, Identity
 from ren_features.image_path import IMAGE_SUFFIXES
 from ren_features.manifest.rows import Row, Rows, note, relative
 from ren_features.pseudonyms import Pseudonyms, secret_file
@@ -76,7 +77,15 @@ def rows_of_export(folder: Path, output: Path, masks: Path | None, how: ExportOp
     if how.mapping:
         _write_mapping(rows, scans, how.mapping)
     known = {scan.patient: row["patient_id"] for row, scan in zip(rows, scans, strict=True)}
-    return Rows(rows, _notes(rows, scans, export.notes, how), known)
+    return Rows(rows, _notes(rows, scans, export.notes), known, _identities(rows, scans))
+
+
+def _identities(rows: list[Row], scans: list[ScanFound]) -> Identities:
+    """Everyone whose scans are listed, with all words that the headers of their scans have for them."""
+    words: dict[str, frozenset[str]] = {}
+    for row, scan in zip(rows, scans, strict=True):
+        words[row["patient_id"]] = words.get(row["patient_id"], frozenset()) | scan.identity.words
+    return Identities({patient: Identity(of_patient) for patient, of_patient in words.items()})
 
 
 def _row(scan: ScanFound, pseudonyms: Pseudonyms, output: Path) -> Row:
@@ -116,17 +125,10 @@ def _write_mapping(rows: list[Row], scans: list[ScanFound], path: Path) -> None:
         raise CohortError(f"{path}: expected a place for the mapping, got {error}") from error
 
 
-def _notes(rows: list[Row], scans: list[ScanFound], found: tuple[str, ...], how: ExportOptions) -> list[str]:
-    by_scan = list(zip(rows, scans, strict=True))
-    telling = (
-        []
-        if how.links
-        else [row["scan_id"] for row, scan in by_scan if scan.tells_who(scan.folder) or (scan.mask and scan.tells_who(scan.mask))]
-    )
-    nameless = [row["scan_id"] for row, scan in by_scan if not scan.series.text("PatientID")]
+def _notes(rows: list[Row], scans: list[ScanFound], found: tuple[str, ...]) -> list[str]:
+    nameless = [row["scan_id"] for row, scan in zip(rows, scans, strict=True) if not scan.series.text("PatientID")]
     return [
         *found,
-        *note("scans lie under paths that tell who the patient is, and a store keeps paths; --links DIR avoids that", telling),
         *note("scans have no patient id: each study of theirs counts as a patient of its own", nameless),
         *note(
             "scans have no lobe mask: `ren-features build --segment` makes one",

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import data_catalog
-from ren_features.cohort import read_table
 from ren_features.errors import CohortError, SpecError
 from ren_features.manifest.rows import Row, Rows, note, relative
 from ren_features.regions import LABEL_SCHEMES
+from ren_features.table_file import TableForm, read_table
 from ren_features.yaml_file import mapping, read_yaml, refuse_unknown
 
 FIELD = re.compile(r"\{(patient|scan)(?::([^{}]*))?\}")
@@ -173,7 +173,8 @@ def _add_attributes(rows: list[Row], folder: Path, table: Mapping[str, str]) -> 
     path, key = folder / table["file"], table["patient_id"]
     if not path.is_file():
         return [f"{path}: not there, so that no attributes are added"]
-    frame = read_table(path, separator=table.get("separator", ","))
+    read = read_table(path, TableForm(separator=table.get("separator")))
+    frame = read.cells
     if key not in frame.columns:
         raise CohortError(f"{path}: expected a column {key}, got {', '.join(frame.columns)}")
     if clash := sorted({name for name in frame.columns if name != key} & set(rows[0])):
@@ -184,6 +185,5 @@ def _add_attributes(rows: list[Row], folder: Path, table: Mapping[str, str]) -> 
     nothing = dict.fromkeys((name for name in frame.columns if name != key), "")
     for row in rows:
         row |= {name: value or "" for name, value in known.get(row["patient_id"], nothing).items()}
-    return note(
-        f"scans are of patients who do not stand in {path.name}", [r["scan_id"] for r in rows if r["patient_id"] not in known]
-    )
+    absent = [row["scan_id"] for row in rows if row["patient_id"] not in known]
+    return [*read.notes, *note(f"scans are of patients who do not stand in {path.name}", absent)]

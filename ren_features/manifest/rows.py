@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ren_features.identities import Identities
+
 Row = dict[str, str]
 
 MOST_SHOWN = 5
@@ -15,11 +17,12 @@ MOST_SHOWN = 5
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of scans, notes for a person, and the pseudonym of each patient who has one."""
+    """Rows of scans, notes for a person, and of an export the pseudonym of each patient and who they are."""
 
     rows: list[Row]
     notes: list[str]
     pseudonyms: Mapping[str, str] = field(default_factory=dict, repr=False)
+    identities: Identities | None = field(default=None, repr=False)
 
 
 def relative(path: Path, manifest: Path) -> str:

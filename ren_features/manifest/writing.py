@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from ren_features.cohort import LABEL_PREFIX, Cohort, read_cohort, read_table
+from ren_features.cohort import Cohort, read_cohort
 from ren_features.draft import draft_of
 from ren_features.errors import CohortError
 from ren_features.image_path import IMAGE_SUFFIXES, files_of, is_dicom
 from ren_features.manifest.export import ExportOptions, rows_of_export
+from ren_features.manifest.labels import LabelsTable
 from ren_features.manifest.layout import Layout
-from ren_features.manifest.rows import Rows, note
+from ren_features.manifest.privacy import refuse_identities
+from ren_features.manifest.rows import Rows
 from ren_features.manifest.tree import Images, images_of, rows_of_tree
 from ren_features.regions import LABEL_SCHEMES
-
-JOIN_KEYS = ("scan_id", "patient_id")
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ def write_manifest(
     *,
     masks: Path | None = None,
     mask_scheme: str | None = None,
-    labels: Path | None = None,
+    labels: LabelsTable | Path | None = None,
     patient_prefix: bool = False,
     dicom: ExportOptions | None = None,
     layout: str | None = None,
@@ -56,9 +55,9 @@ def write_manifest(
         Label scheme of all masks of a tree.
     patient_prefix : bool
         Whether scan ids are `<patient>_<file name>`: needed where patients use the same file names.
-    labels : Path, optional
-        CSV or Parquet with `scan_id` or `patient_id`; its other columns are joined to the scans. For an export, patients may
-        stand there under their own ids.
+    labels : LabelsTable or Path, optional
+        Table with `scan_id` or `patient_id`; its other columns are joined to the scans. For an export, patients may stand there
+        under their own ids, and of the columns labels and dates are joined, others when they are asked for.
     dicom : ExportOptions, optional
         Makes it an export; without it, an export is what has no such tree.
     layout : str, optional
@@ -67,11 +66,12 @@ def write_manifest(
     Raises
     ------
     CohortError
-        With every problem; then no manifest is written.
+        With every problem; then no manifest is written. Of an export, also when something to be written tells who a patient is.
     """
+    table_of_labels = LabelsTable(labels) if isinstance(labels, Path) else labels
     if mask_scheme and mask_scheme not in LABEL_SCHEMES:
         raise CohortError(f"mask scheme: expected one of {', '.join(LABEL_SCHEMES)}, got {mask_scheme}")
-    if output.suffix == ".parquet" or (labels and labels.exists() and output.exists() and output.samefile(labels)):
+    if output.suffix == ".parquet" or (table_of_labels and table_of_labels.is_file(output)):
         raise CohortError(f"{output}: expected the name of a CSV file that is not the labels table")
     if output.is_dir() or not output.absolute().parent.is_dir():
         raise CohortError(f"{output}: expected the name of a file in a folder that is there")
@@ -83,9 +83,11 @@ def write_manifest(
         else _rows_of(folder, output, masks, mask_scheme, dicom, patient_prefix=patient_prefix)
     )
     table, notes = pl.DataFrame(found.rows), found.notes
-    if labels:
-        table, unmatched = _join(table, labels, found.pseudonyms)
-        notes = [*notes, *unmatched]
+    if table_of_labels:
+        table, joined = table_of_labels.joined_to(table, found)
+        notes = [*notes, *joined]
+    if found.identities:
+        refuse_identities(table, found.identities, output)
     return Written(_write_checked(table, output), tuple(notes))
 
 
@@ -110,37 +112,6 @@ def _refuse_dicom_beside(images: Images, folder: Path) -> None:
     if dicom := next((path for path in sorted(others) if is_dicom(path)), None):
         got = f"got both ({next(iter(images.values()))} and {dicom}); --id-key takes the DICOM files alone"
         raise CohortError(f"{folder}: expected images <patient>/<scan> or a DICOM export, {got}")
-
-
-def _join(table: pl.DataFrame, path: Path, pseudonyms: Mapping[str, str]) -> tuple[pl.DataFrame, list[str]]:
-    """The scans with the columns of the labels table, and a note on rows that match no scan."""
-    labels = read_table(path)
-    if "patient_id" in labels.columns:
-        labels = labels.with_columns(pl.col("patient_id").replace(dict(pseudonyms)))
-    key = next((name for name in JOIN_KEYS if name in labels.columns), None)
-    if key is None:
-        raise CohortError(f"{path}: expected a column scan_id or patient_id, got {', '.join(labels.columns)}")
-    repeated = labels.filter(labels[key].is_duplicated())[key].unique().drop_nulls().to_list()
-    if repeated:
-        raise CohortError(f"{path}: expected one row for each {key}, got several for {', '.join(sorted(repeated))}")
-    added = labels.drop([name for name in JOIN_KEYS if name != key and name in labels.columns])
-    clash = [name for name in added.columns if name != key and name in table.columns]
-    if clash:
-        raise CohortError(f"{path}: expected columns beside those of the manifest, got {', '.join(clash)}")
-    unmatched = labels.filter(~pl.col(key).is_in(table[key].to_list()))[key].drop_nulls().to_list()
-    joined = table.join(added, on=key, how="left", maintain_order="left")
-    known = [name for name in added.columns if name.startswith(LABEL_PREFIX)]
-    unlabelled = joined.filter(pl.all_horizontal(pl.col(name).is_null() for name in known))["scan_id"].to_list() if known else []
-    return joined, [
-        *_unmatched(unmatched, pseudonyms),
-        *note("scans have no label", unlabelled),
-    ]
-
-
-def _unmatched(ids: list[str], pseudonyms: Mapping[str, str]) -> list[str]:
-    """A note on rows without a scan; the ids of an export's patients are not for a log."""
-    what = "rows of the labels table match no scan"
-    return [f"{len(ids)} {what}"] if ids and pseudonyms else note(what, ids)
 
 
 def _write_checked(table: pl.DataFrame, output: Path) -> Cohort:

@@ -1,11 +1,13 @@
 """Manifests written for a folder tree."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from ren_features.cohort import read_cohort
 from ren_features.errors import CohortError
+from ren_features.manifest import LabelsTable
 from ren_features.manifest import write_manifest as write
 
 
@@ -77,6 +79,32 @@ def test_labels_join_on_scan_or_patient(tree, table, labels):
     assert written.cohort.labels == {"t": labels}
     assert written.cohort.scans[0].attributes == {"age": "60"}
     assert any("1 rows of the labels table match no scan" in note for note in written.notes)
+
+
+def test_words_of_labels_become_numbers_as_asked_for_and_columns_are_kept(tree):
+    (tree / "labels.csv").write_text("scan_id;label_t;age;sex;site\na;Yes;60,5;f;x\nb;NA;61;m;x\nc;no;70;m;y\n")
+    table = LabelsTable(tree / "labels.csv", values="yes=1 no=0")
+    written = write(tree / "ct", tree / "cohort.csv", labels=table)
+    assert written.cohort.labels == {"t": {"a": 1, "c": 0}}
+    assert written.cohort.scans[0].attributes == {"age": "60.5", "sex": "f", "site": "x"}
+    assert "column label_t: no=0 (1), yes=1 (1)" in written.notes
+    written = write(tree / "ct", tree / "cohort.csv", labels=replace(table, keep=("age, sex",)))
+    assert written.cohort.scans[0].attributes == {"age": "60.5", "sex": "f"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"keep": ("weight",)}, "--keep: expected columns of the table, got weight"),
+        ({"values": "yes"}, "expected each word once, as in \"yes=1 no=0\", got 'yes'"),
+        ({"values": "yes=1 YES=0"}, "expected each word once"),
+        ({"values": "no=0"}, "label_t: expected 0, 1 or an empty cell, got 'yes'"),
+    ],
+)
+def test_options_of_a_labels_table_that_do_not_fit_are_refused(tree, options, message):
+    (tree / "labels.csv").write_text("scan_id,label_t\na,yes\n")
+    with pytest.raises(CohortError, match=message):
+        write(tree / "ct", tree / "cohort.csv", labels=LabelsTable(tree / "labels.csv", **options))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import csv
 import re
 import shutil
 import stat
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -13,7 +14,8 @@ from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
 from ren_features.cohort import read_cohort
 from ren_features.errors import CohortError
 from ren_features.image_path import is_dicom
-from ren_features.manifest import ExportOptions, write_manifest
+from ren_features.manifest import ExportOptions, LabelsTable, write_manifest
+from ren_features.table_file import TableForm
 from ren_features.volume import Volume
 from tests.phantom import chest_phantom
 from tests.ren_features.dicom.files import PERSON, write_rtstruct, write_seg, write_series
@@ -144,6 +146,60 @@ def test_labels_may_name_patients_by_their_own_ids(tmp_path, export):
     assert PERSON["PatientID"] not in (tmp_path / "cohort.csv").read_text()
 
 
+CLINIC = f"""patient_id;name;age;lung_ml;label_ILD;scan_date
+{PERSON["PatientID"]};Erika Mustermann;63,5;4711;yes;03.04.2020
+OTHER;;70;5000;no;
+"""
+
+
+def clinic(tmp_path, text=CLINIC, **options):
+    (tmp_path / "clinic.csv").write_text(text)
+    form = TableForm(date_format="%d.%m.%Y")
+    return LabelsTable(tmp_path / "clinic.csv", form, values="yes=1 no=0", **options)
+
+
+def test_of_a_clinic_s_table_labels_dates_and_what_is_asked_for_are_joined(tmp_path, export):
+    written = write_manifest(export, tmp_path / "cohort.csv", labels=clinic(tmp_path, keep=("age lung_ml",)))
+    text = (tmp_path / "cohort.csv").read_text()
+    assert "ustermann" not in text
+    assert any("left out, --keep NAME takes one: name" in note for note in written.notes)
+    assert {tuple(scan.attributes[name] for name in ("age", "lung_ml")) for scan in written.cohort.scans} == {
+        ("63.5", "4711"),
+        ("70", "5000"),
+    }
+    assert {scan.scan_date for scan in written.cohort.scans} == {date(2020, 4, 3), None}
+    assert sorted(written.cohort.labels["ILD"].values()) == [0, 1, 1, 1, 1]
+    bare = write_manifest(export, tmp_path / "bare.csv", labels=clinic(tmp_path)).cohort
+    assert not {"age", "name"} & set(bare.scans[0].attributes)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("63,5", "see MUSTERMANN, E.", "4 cells of column age hold an id, a name or a birth date"),
+        ("70", "twin of hosp-4711", "1 cells of column age hold"),
+        ("63,5", "19450518", "4 cells of column age hold"),
+        ("63,5", "born 18 May 1945", "4 cells of column age hold"),
+        (";yes", ";Erika", "cells of column label_ILD hold"),
+        ("label_ILD", "label_Mustermann", "the name of column .* tells who a patient is"),
+        ("age", "age_of_Erika", "the name of column .* tells who a patient is"),
+    ],
+)
+def test_what_tells_who_a_patient_is_is_refused_and_not_repeated(tmp_path, export, old, new, message):
+    keep = (new if old == "age" else "age",)
+    table = clinic(tmp_path, CLINIC.replace(old, new), keep=keep)
+    with pytest.raises(CohortError, match=message) as error:
+        write_manifest(export, tmp_path / "cohort.csv", labels=table)
+    assert not any(word in str(error.value).lower() for word in ("mustermann", "erika", "4711", "1945"))
+    assert not (tmp_path / "cohort.csv").exists()
+
+
+def test_names_of_columns_that_tell_who_a_patient_is_are_not_listed(tmp_path, export):
+    written = write_manifest(export, tmp_path / "cohort.csv", labels=clinic(tmp_path, CLINIC.replace("name", "Mustermann")))
+    (note,) = (note for note in written.notes if "--keep" in note)
+    assert "(a name that tells who a patient is), age" in note
+
+
 def test_the_mapping_is_written_on_request_alone(tmp_path, export):
     (tmp_path / "mapping.csv").write_text("of before")
     write_manifest(export, tmp_path / "cohort.csv", dicom=ExportOptions(mapping=tmp_path / "mapping.csv"))
@@ -154,18 +210,34 @@ def test_the_mapping_is_written_on_request_alone(tmp_path, export):
     assert set(linked) == {row["patient_id"] for row in rows(tmp_path / "cohort.csv")}
 
 
-def test_paths_that_tell_who_a_patient_is_are_noted_and_links_avoid_them(tmp_path, export):
+def test_paths_that_tell_who_a_patient_is_are_refused_and_links_avoid_them(tmp_path, export):
     (export / "A").rename(export / "Mustermann_Erika")
-    written = write_manifest(export, tmp_path / "cohort.csv")
-    assert any("3 scans lie under paths that tell who the patient is" in note for note in written.notes)
+    with pytest.raises(CohortError, match=r"3 paths of images tell who the patient is.*--links DIR") as error:
+        write_manifest(export, tmp_path / "cohort.csv")
+    assert "Mustermann" not in str(error.value)
+    assert not (tmp_path / "cohort.csv").exists()
     for _ in range(2):
         written = write_manifest(export, tmp_path / "linked.csv", dicom=ExportOptions(links=tmp_path / "links"))
-    assert not any("paths that tell" in note for note in written.notes)
     assert {scan.image.parent.name for scan in written.cohort.scans} == {"links"}
     assert all(scan.image.is_dir() for scan in written.cohort.scans)
 
 
-@pytest.mark.parametrize("name", ["HOSP4711", "x_hosp4711_y", "1945-05-18", "Erika", "ACC998877", "77", "李明", "Wu_Li"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "HOSP4711",
+        "x_hosp4711_y",
+        "xhosp4711y",
+        "1945-05-18",
+        "18.5.1945",
+        "Erika",
+        "ErikaMustermann3",
+        "ACC998877",
+        "77",
+        "李明",
+        "Wu_Li",
+    ],
+)
 def test_paths_of_many_kinds_tell_who_a_patient_is(tmp_path, chest, name):
     person = {
         **PERSON,
@@ -173,19 +245,20 @@ def test_paths_of_many_kinds_tell_who_a_patient_is(tmp_path, chest, name):
         "PatientName": "李^明" if name == "李明" else "Wu^Li" if "Wu" in name else "MUSTERMANN^ERIKA",
     }
     write_series(tmp_path / "x" / name / "ct", chest[0], SpecificCharacterSet="ISO_IR 192", **person)
-    written = write_manifest(tmp_path / "x", tmp_path / "cohort.csv")
-    assert any("1 scans lie under paths that tell" in note for note in written.notes)
+    with pytest.raises(CohortError, match="1 paths of images tell who"):
+        write_manifest(tmp_path / "x", tmp_path / "cohort.csv")
 
 
-def test_a_path_that_tells_nothing_is_not_noted(tmp_path, chest):
-    write_series(tmp_path / "x" / "series 12", chest[0], **PERSON)
-    assert not any("paths that tell" in note for note in write_manifest(tmp_path / "x", tmp_path / "cohort.csv").notes)
+def test_a_path_that_tells_nothing_is_taken(tmp_path, chest):
+    person = {**PERSON, "PatientName": "Li^Jo", "PatientID": "1", "PatientBirthDate": ""}
+    write_series(tmp_path / "x" / "series 12 of 11 lines", chest[0], **person)
+    assert write_manifest(tmp_path / "x", tmp_path / "cohort.csv").cohort.scans
 
 
 def test_links_hide_paths_of_masks_too(tmp_path, export):
     (export / "A" / "lobes").rename(export / "A" / "HOSP4711")
-    written = write_manifest(export, tmp_path / "plain.csv")
-    assert any("1 scans lie under paths that tell" in note for note in written.notes)
+    with pytest.raises(CohortError, match="1 paths of masks tell who"):
+        write_manifest(export, tmp_path / "plain.csv")
     written = write_manifest(export, tmp_path / "cohort.csv", dicom=ExportOptions(links=tmp_path / "links"))
     (mask,) = (scan.mask for scan in written.cohort.scans if scan.mask)
     assert mask.parent == tmp_path / "links"

@@ -58,9 +58,25 @@ def contents(store):
         return {name: str(connection.sql(f"FROM {name}").fetchall()) for name in tables}
 
 
-def test_nothing_that_names_a_patient_gets_into_store_logs_report_or_exports(tmp_path, export):
+CLINIC = """patient_id,name,Mustermann,remark,age,label_ILD,scan_date
+HOSP4711,"Mustermann, Erika",GEHEIM,born 18.05.1945,70,1,2019-07-03
+HOSP0815,Eisenbarth,GEHEIM,STU31337,71,0,2019-07-03
+"""
+
+
+@pytest.fixture
+def clinic(export):
+    """A table of labels with names in its columns and above them."""
+    path = export / "clinic.csv"
+    path.write_text(CLINIC)
+    return path
+
+
+def test_nothing_that_names_a_patient_gets_into_store_logs_report_or_exports(tmp_path, export, clinic):
     store, manifest = tmp_path / "ren.duckdb", tmp_path / "cohort.csv"
-    noted = run("manifest", export, "-o", manifest, "--links", tmp_path / "links", expect=0)
+    labels = ("--labels", clinic, "--keep", "age")
+    noted = run("manifest", export, "-o", manifest, "--links", tmp_path / "links", *labels, expect=0)
+    assert "columns of the labels table are left out" in noted
     by_hand = [
         "by_hand,several,export/two,export/seg,dicom",
         "by_hand,broken,export/broken,export/seg,dicom",
@@ -77,6 +93,8 @@ def test_nothing_that_names_a_patient_gets_into_store_logs_report_or_exports(tmp
     ]
     with duckdb.connect(str(store), read_only=True) as connection:
         assert connection.sql("SELECT count(DISTINCT scan_id) FROM radiomics").fetchall() == [(2,)]
+        kept = connection.sql("SELECT DISTINCT attributes->>'age' FROM scans WHERE scan_id LIKE 'S%'").fetchall()
+        assert kept == [("70",)]
         failures = dict(connection.sql("SELECT scan_id, message FROM failures WHERE scan_id NOT LIKE 'S%'").fetchall())
     assert set(failures) == {"several", "broken", "shapeless"}
     assert "expected one CT series, got 2" in failures["several"]
@@ -84,6 +102,31 @@ def test_nothing_that_names_a_patient_gets_into_store_logs_report_or_exports(tmp
     assert {path.suffix for path in files} >= {".duckdb", ".html", ".parquet", ".webp", ".csv", ".key"}
     for content in (*printed, *contents(store).values(), *(path.read_bytes() for path in files), *(path.name for path in files)):
         assert planted_in(content) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("label_ILD", "label_Mustermann"),
+        (",70,1,", ",70,HOSP4711,"),
+        (",70,1,", ",Erika M.,1,"),
+        (",70,1,", ",19450518,1,"),
+        ("HOSP0815", "HOSP4711"),
+        (",1,2019-07-03", ",1,18.05.1945"),
+    ],
+)
+def test_a_table_that_names_a_patient_where_it_would_be_written_is_refused_without_a_word_of_it(tmp_path, export, clinic, change):
+    clinic.write_text(CLINIC.replace(*change))
+    arguments = ("--links", tmp_path / "links", "--labels", clinic, "--keep", "age")
+    assert planted_in(run("manifest", export, "-o", tmp_path / "cohort.csv", *arguments, expect=2)) == []
+    assert not (tmp_path / "cohort.csv").exists()
+
+
+def test_folders_that_name_a_patient_are_refused(tmp_path, export):
+    export.rename(tmp_path / "Mustermann")
+    refused = run("manifest", tmp_path / "Mustermann", "-o", tmp_path / "cohort.csv", expect=2)
+    assert "--links DIR lists links instead" in refused
+    assert not (tmp_path / "cohort.csv").exists()
 
 
 def test_the_search_finds_what_is_there(export):
