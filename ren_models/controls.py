@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ren_features import FeatureStore
 from ren_features.store import Matrix
+from ren_models.groups import group_names
 from ren_models.splits import PARTS, Split
 
 SHUFFLES = 99
@@ -89,8 +90,9 @@ def exchange_labels(
 ) -> Iterator[ShuffledLabels]:
     """Exchange labels between patients who are in the same part of every round, once for each seed.
 
-    Parts then keep their numbers of patients of each class, as the stratified split made them: where labels mean nothing, a
-    shuffled cohort is as likely as the true one, which makes a permutation test exact (Fisher 1935).
+    Patients who share an image give and take labels as one. Parts keep their numbers of patients of each class, as the
+    stratified split made them: where labels mean nothing, a shuffled cohort is as likely as the true one, which makes a
+    permutation test exact (Fisher 1935).
 
     Parameters
     ----------
@@ -101,26 +103,31 @@ def exchange_labels(
     seeds : iterable of int
     """
     blocks = [np.flatnonzero(np.isin(patients, block)) for block in _blocks(split)]
+    names = group_names(patients.tolist(), split.groups)
+    owners = np.array([names[patient] for patient in patients.tolist()])
     for seed in seeds:
         rng, shuffled = np.random.default_rng(seed), y.copy()
         for rows in blocks:
-            shuffled[rows] = labels_of_donors(y[rows], patients[rows], rng)
+            shuffled[rows] = labels_of_donors(y[rows], owners[rows], rng)
         yield ShuffledLabels(seed, dict(zip(scan_ids.tolist(), shuffled.tolist(), strict=True)))
 
 
 def resample_patients(split: Split, seeds: Iterable[int]) -> Iterator[ResampledPatients]:
     """Draw as many patients as the split has, with replacement, once for each seed.
 
-    Copies of a patient stay in one part, so that no expert is tested on a copy of a patient that it was trained on.
+    Copies of a patient stay in one part, so that no expert is tested on a copy of a patient that it was trained on. Patients who
+    share an image are drawn as one.
 
     References
     ----------
     Jiang, Varma and Simon, Stat Appl Genet Mol Biol 2008;7:8 (bootstrap case cross-validation).
     """
-    patients = sorted(split.patients)
+    names = group_names(sorted(split.patients), split.groups)
+    owners = sorted(set(names.values()))
     for seed in seeds:
-        draws = np.random.default_rng(seed).multinomial(len(patients), np.full(len(patients), 1 / len(patients)))
-        yield ResampledPatients(seed, dict(zip(patients, draws.tolist(), strict=True)))
+        counts = np.random.default_rng(seed).multinomial(len(owners), np.full(len(owners), 1 / len(owners)))
+        draws = dict(zip(owners, counts.tolist(), strict=True))
+        yield ResampledPatients(seed, {patient: draws[owner] for patient, owner in names.items()})
 
 
 def labels_of_donors(y: NDArray[np.int64], patients: NDArray[np.str_], rng: np.random.Generator) -> NDArray[np.int64]:

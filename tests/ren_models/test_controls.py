@@ -70,6 +70,19 @@ def test_a_donor_with_other_scans_gives_labels_in_their_order():
             assert any(given == tuple(own[place * len(own) // length] for place in range(length)) for own in sequences.values())
 
 
+def test_patients_who_share_an_image_are_shuffled_and_drawn_as_one(make_store):
+    """p010 to p019 are p000 to p009 under other ids."""
+    copies = {f"p{patient + 10:03}_{scan}": f"p{patient:03}_{scan}" for patient in range(10) for scan in range(2)}
+    path = make_store(patients=40, label=lambda patient, scan: patient % 2, images=copies)
+    with FeatureStore(path, read_only=False) as store:
+        split = store_split(store, "ill").split
+        assert len(split.groups) == 10
+        for control in shuffle_labels(store, split, range(1, 4)):
+            assert all(control.labels[f"p{patient:03}_0"] == control.labels[f"p{patient + 10:03}_0"] for patient in range(10))
+        (draws,) = (control.draws for control in resample_patients(split, [1]))
+        assert all(draws[f"p{patient:03}"] == draws[f"p{patient + 10:03}"] for patient in range(10))
+
+
 def test_copies_of_a_resampled_patient_stay_in_one_part(opened):
     store, split = opened
     matrix = region_inputs(store, "ill", store.latest_spec)[0].matrix
