@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ren_features.cohort import Cohort, read_cohort
+from ren_features.dicom.disclosure import refuse_disclosures
 from ren_features.execution import Named, WorkerDiedError, run_tasks
 from ren_features.outcome import Failure, Outcome
 from ren_features.plan import Plan, make_plan
@@ -121,6 +122,7 @@ def build(
     cohort = cohort if isinstance(cohort, Cohort) else read_cohort(cohort)
     spec, listener = spec or ExtractionSpec(), listener or Silent()
     check_engine(spec.engine)
+    refuse_disclosures(cohort, spec.regions)
     store = Path(store)
     lobes = LobeMasks.beside(store, weights=weights, segment=segment)
     pictures = preview_folder(store) if previews else None

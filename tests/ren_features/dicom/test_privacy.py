@@ -6,6 +6,9 @@ from dataclasses import replace
 import duckdb
 import pytest
 
+from ren_features import ExtractionSpec, build
+from ren_features.errors import CohortError
+from ren_features.regions import RegionSet
 from tests.conftest import COMMAND
 from tests.phantom import chest_phantom
 from tests.ren_features.dicom.files import PERSON, write_rtstruct, write_seg, write_series
@@ -139,3 +142,32 @@ def test_uids_stay_out_of_the_store(tmp_path, export):
     assert "1.2.826." in (tmp_path / "cohort.csv").read_text()  # of the two series in one folder
     run("build", tmp_path / "cohort.csv", "--store", tmp_path / "ren.duckdb", expect=1)
     assert all("1.2.826." not in text for text in contents(tmp_path / "ren.duckdb").values())
+
+
+def test_a_manifest_written_by_hand_puts_no_name_into_a_store(tmp_path, export):
+    """Texts of a manifest or of regions that hold a header's name or birth date are refused; the message names their place."""
+    good = {"patient_id": "P1", "scan_id": "S1", "image": "export/sound", "mask": "export/seg", "mask_scheme": "dicom"}
+    regions = tmp_path / "regions.yaml"
+    regions.write_text("name: of_a_patient\nregions: {MUSTERMANN: [LUL]}\nlabels: {}\n")
+    named = tmp_path / "Mustermann_Erika"
+    named.symlink_to(export / "sound", target_is_directory=True)
+    cases = {
+        "patient_id": {"patient_id": "erika"},
+        "scan_id": {"scan_id": "mustermann-1"},
+        "the path of the image": {"image": "Mustermann_Erika"},
+        "attribute 1": {"remark": "born 18.05.1945"},
+        "attribute 2": {"remark": "none", "Erika": "7"},
+        "a task": {"label_mustermann": "1"},
+        "the name of a region": {},
+    }
+    manifest, store = tmp_path / "by_hand.csv", tmp_path / "by_hand.duckdb"
+    for place, changes in cases.items():
+        row = good | changes
+        manifest.write_text(",".join(row) + "\n" + ",".join(row.values()) + "\n")
+        spec = ExtractionSpec() if changes else ExtractionSpec(regions=RegionSet.from_yaml(regions))
+        with pytest.raises(CohortError, match=f"{place} holds the name or birth date of the DICOM header") as refused:
+            build(manifest, store, spec=spec, jobs=0)
+        assert not planted_in(str(refused.value))
+        assert not store.exists()
+    manifest.write_text(",".join(good) + "\n" + ",".join(good.values()) + "\n")
+    assert build(manifest, store, jobs=0).stored
