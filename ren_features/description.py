@@ -110,6 +110,7 @@ def _schemes() -> Iterator[tuple[str, str]]:
 def _rules() -> Iterator[tuple[str, str]]:
     for rule in RULES.values():
         limits = [f"  {'expected' if region == WHOLE_SCAN else region}: {rule.expected(region)}" for region in rule.limits]
+        limits += [f"  no error: {rule.in_words(beyond)}" for beyond in rule.error_limits.values()]
         lines = [f"quality rule {rule.name} ({rule.severity}): {rule.meaning}", *limits, f"  source: {rule.source}"]
         yield rule.name, "\n".join(lines)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -20,19 +21,23 @@ from ren_features import nifti
 from ren_features.acquisition import UNTOLD, Acquisition
 from ren_features.errors import GeometryError, VolumeError
 from ren_features.extents import as_labels
+from ren_features.gaps import LARGEST_HU, filled, gaps_of
 from ren_features.image_path import IMAGE_SUFFIXES, NIFTI_SUFFIXES, files_of
+from ren_features.nifti_header import as_nifti1
 from ren_features.volume import Volume, blank
-
-LARGEST_HU = 1e6
-"""No tissue, metal or scanner comes near; some files fill what was not scanned with the largest number there is."""
 
 
 @dataclass(frozen=True)
 class CT:
-    """An image in HU, and what its headers tell of how it was acquired."""
+    """An image in HU, what its headers tell of how it was acquired, and which of its voxels hold no number but were taken as air."""
 
     volume: Volume
     acquisition: Acquisition = UNTOLD
+    gaps: Volume | None = None
+
+    def canonical(self) -> CT:
+        """The same image in the canonical frame."""
+        return replace(self, volume=self.volume.canonical(), gaps=self.gaps and self.gaps.canonical())
 
 
 def read_ct(path: Path, series_uid: str | None = None) -> CT:
@@ -48,38 +53,46 @@ def read_ct(path: Path, series_uid: str | None = None) -> CT:
     Returns
     -------
     CT
-        HU after the file's own scaling (`scl_slope`, rescale slope and intercept), in the file's axis order.
+        HU after the file's own scaling (`scl_slope`, rescale slope and intercept), in the file's axis order. Voxels that are not
+        finite are air, and marked.
 
     Raises
     ------
     VolumeError
-        Naming the file: absent, truncated, not an image, not three-dimensional, several values a voxel, not finite, blank.
+        Naming the file: absent, truncated, not an image, not three-dimensional, several values a voxel, blank.
     GeometryError
         When the file's grid is impossible, or a series is no stack of even slices.
     """
     ct = _read_series(path, series_uid) if path.is_dir() else CT(_read_file(path))
-    volume = _checked(ct.volume, path)
+    volume, gaps = filled(ct.volume)
+    if gaps is not None and gaps.voxels.all():
+        raise _not_finite(gaps, path)
     if volume.voxels.min() == volume.voxels.max():
         raise VolumeError(
             f"{path}: expected a CT, got an empty image: all {volume.voxels.size} voxels are {volume.voxels.flat[0]}"
         )
-    return ct
+    return replace(ct, volume=volume, gaps=gaps)
 
 
 def read_image(path: Path) -> Volume:
-    """The voxels of `read_ct`."""
-    return read_ct(path).volume
+    """The voxels of `read_ct`; all must be finite."""
+    ct = read_ct(path)
+    if ct.gaps is not None:
+        raise _not_finite(ct.gaps, path)
+    return ct.volume
 
 
 def read_mask(path: Path) -> Volume:
-    """Read a label map; labels stored as floating-point numbers are accepted when each is whole.
+    """Read a label map; labels stored as floating-point numbers are accepted when each is within 0.001 of a whole number.
 
     Raises
     ------
     VolumeError
         As `read_image`, and for labels that are not whole, negative or above 65535. A mask without labels is no error here.
     """
-    volume = _checked(_read_file(path), path)
+    volume = _read_file(path)
+    if (gaps := gaps_of(volume)) is not None:
+        raise _not_finite(gaps, path)
     try:
         return replace(volume, voxels=as_labels(volume.voxels))
     except VolumeError as error:
@@ -93,12 +106,6 @@ def read_grid(path: Path, series_uid: str | None = None) -> Volume:
 
         return stack_in(path, series_uid).grid
     return _open(path, lambda reader: blank(_size(reader)))
-
-
-def _checked(volume: Volume, path: Path) -> Volume:
-    if volume.voxels.dtype.kind == "f":
-        _check_finite(volume.voxels, path)
-    return volume
 
 
 def _read_series(folder: Path, series_uid: str | None) -> CT:
@@ -119,9 +126,8 @@ def _open(path: Path, voxels_of: Callable[[sitk.ImageFileReader], NDArray[Any]])
     if not all(file.is_file() for file in files_of(path)):
         raise VolumeError(f"{path}: expected an image file, found none")
     reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
     try:
-        reader.ReadImageInformation()
+        _read_information(reader, path)
         _check_header(reader, path)
         voxels = voxels_of(reader)
     except RuntimeError as error:
@@ -129,6 +135,12 @@ def _open(path: Path, voxels_of: Callable[[sitk.ImageFileReader], NDArray[Any]])
             raise GeometryError(f"{path}: expected orthonormal directions, got a sheared grid") from error
         raise VolumeError(f"{path}: expected a whole image, could not read it: {_reason(error)}") from error
     return _on_grid(voxels, reader)
+
+
+def _read_information(reader: sitk.ImageFileReader, path: Path) -> None:
+    with TemporaryDirectory() as folder:
+        reader.SetFileName(str(as_nifti1(path, Path(folder)) or path))
+        reader.ReadImageInformation()
 
 
 def _read_voxels(reader: sitk.ImageFileReader, path: Path) -> NDArray[Any]:
@@ -178,7 +190,6 @@ def _check_header(reader: sitk.ImageFileReader, path: Path) -> None:
         raise VolumeError(f"{path}: expected voxels, got an empty image of size {size} (z, y, x)")
 
 
-def _check_finite(values: NDArray[Any], path: Path) -> None:
-    wrong = ~(np.abs(values) <= LARGEST_HU)
-    if wrong.any():
-        raise VolumeError(f"{path}: expected finite HU, got NaN, infinity or beyond {LARGEST_HU:g} in {int(wrong.sum())} voxels")
+def _not_finite(gaps: Volume, path: Path) -> VolumeError:
+    count = int(np.count_nonzero(gaps.voxels))
+    return VolumeError(f"{path}: expected finite HU, got NaN, infinity or beyond {LARGEST_HU:g} in {count} voxels")

@@ -13,6 +13,10 @@ WHOLE_SCAN = "*"
 """In place of a region's name, for what concerns a scan as a whole; among limits, for every region that is not named."""
 
 
+Limits = tuple[float | None, float | None]
+"""Lowest and highest value; None for no limit."""
+
+
 @dataclass(frozen=True)
 class Rule:
     """What a value means, and when it is remarked.
@@ -25,25 +29,38 @@ class Rule:
     unit, meaning, source : str
     limits : mapping of str to (low, high)
         By region; a region without limits is not looked at.
+    error_limits : mapping of str to (low, high)
+        By region, where a value outside wider limits is an error.
     """
 
     name: str
     severity: str
     unit: str
     meaning: str
-    limits: Mapping[str, tuple[float | None, float | None]]
+    limits: Mapping[str, Limits]
     source: str
+    error_limits: Mapping[str, Limits]
 
-    def within(self, region: str) -> tuple[float | None, float | None]:
+    def within(self, region: str) -> Limits:
         """Lowest and highest value that is not remarked."""
-        return self.limits.get(region, self.limits.get(WHOLE_SCAN, (None, None)))
+        return _of_region(self.limits, region)
+
+    def severity_of(self, region: str, value: float) -> str | None:
+        """How severe a value is; None within the limits, and for a value that does not exist."""
+        if _inside(value, self.within(region)):
+            return None
+        return self.severity if _inside(value, _of_region(self.error_limits, region)) else "error"
 
     def expected(self, region: str) -> str:
         """The limits in words."""
-        low, high = self.within(region)
-        limits = " to ".join(f"{limit:g}" for limit in (low, high) if limit is not None)
+        return self.in_words(self.within(region))
+
+    def in_words(self, limits: Limits) -> str:
+        """Any limits in words, with the unit."""
+        low, high = limits
+        numbers = " to ".join(f"{limit:g}" for limit in limits if limit is not None)
         side = "" if None not in (low, high) else "at least " if high is None else "at most "
-        return f"{side}{limits} {self.unit}".strip()
+        return f"{side}{numbers} {self.unit}".strip()
 
 
 @dataclass(frozen=True)
@@ -75,6 +92,7 @@ RULES: Mapping[str, Rule] = {
         " ".join(entry["meaning"].split()),
         {region: (limits[0], limits[1]) for region, limits in entry["limits"].items()},
         " ".join(entry["source"].split()),
+        {region: (limits[0], limits[1]) for region, limits in entry.get("error_limits", {}).items()},
     )
     for name, entry in data_catalog.read_yaml("quality_rules.yaml").items()
 }
@@ -88,10 +106,17 @@ def findings(observations: Iterable[Observation]) -> Iterator[Finding]:
     """Findings of those values that lie outside their rule's limits; a value that does not exist is none."""
     for seen in observations:
         rule = RULES[seen.rule]
-        low, high = rule.within(seen.region)
-        within = (-inf if low is None else low) <= seen.value <= (inf if high is None else high)
-        if not within and not isnan(seen.value):
-            yield Finding(seen.region, rule.name, rule.severity, seen.value, seen.remark or _message(rule, seen))
+        if severity := rule.severity_of(seen.region, seen.value):
+            yield Finding(seen.region, rule.name, severity, seen.value, seen.remark or _message(rule, seen))
+
+
+def _of_region(limits: Mapping[str, Limits], region: str) -> Limits:
+    return limits.get(region, limits.get(WHOLE_SCAN, (None, None)))
+
+
+def _inside(value: float, limits: Limits) -> bool:
+    low, high = limits
+    return isnan(value) or (-inf if low is None else low) <= value <= (inf if high is None else high)
 
 
 def _message(rule: Rule, seen: Observation) -> str:

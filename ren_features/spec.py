@@ -18,7 +18,7 @@ from ren_features.regions import REN_REGIONS, RegionSet
 ENGINE_VERSIONS = {"fast": "2", "pyradiomics": "3.0.1"}
 """Engines by name, with the version of the definitions that each computes."""
 
-PREPROCESSING_VERSION = 2
+PREPROCESSING_VERSION = 3
 """Raised whenever orientation, resampling or rounding could give another voxel value than before."""
 
 FEATURE_NAMES: tuple[str, ...] = tuple(data_catalog.features())
