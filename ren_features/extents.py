@@ -53,7 +53,7 @@ def as_labels(array: NDArray[Any]) -> NDArray[Any]:
         others = f", and {len(values) - 1} others" if len(values) > 1 else ""
         most = counts.argmax()
         raise VolumeError(
-            f"expected label numbers within {WHOLE} of whole ones, got {values[most]} in {counts[most]} voxels{others}"
+            f"expected whole label numbers, got {values[most]} in {counts[most]} voxels{others} ({WHOLE} is taken as rounding)"
         )
     return whole.astype(np.uint16)
 

@@ -1,7 +1,7 @@
 """Gaps of an image: voxels that hold no CT number but NaN, infinity or a number that no tissue has.
 
-Software that moves or crops images leaves them where nothing was scanned. They are taken as air before anything is interpolated (a
-B-spline would spread NaN over the whole image), and refused near a lobe, where they could change its values.
+Software that moves or crops images leaves them where nothing was scanned. They are taken as air before anything is interpolated,
+as a B-spline would spread NaN over the whole image, and refused near a lobe, where they could change its values.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+from numpy.typing import NDArray
 
 from ren_features.errors import VolumeError
 from ren_features.quality import WHOLE_SCAN, Observation
@@ -19,6 +20,8 @@ from ren_features.volume import Volume, bounding_box, widen
 
 LARGEST_HU = 1e6
 """No tissue, metal or scanner comes near; some files fill what was not scanned with the largest number there is."""
+
+WRONG = f"NaN, infinity or beyond {LARGEST_HU:g} HU"
 
 AIR_HU = -1000
 
@@ -69,26 +72,30 @@ def check_gaps(gaps: Volume, mask: Volume, image: Path) -> Observation:
     VolumeError
         With the number of gaps within `NEAR_MM` of a label, and the box of voxels (z, y, x) that holds them.
     """
-    count = int(np.count_nonzero(gaps.voxels))
-    what = f"{count} voxels that are not finite, or beyond {LARGEST_HU:g} HU,"
+    near = _near(gaps, mask)
+    if near.any():
+        first, last = zip(*((axis.start, axis.stop - 1) for axis in bounding_box(near)), strict=True)
+        raise VolumeError(
+            f"{image}: expected CT numbers within {NEAR_MM:g} mm of every lobe, got {WRONG} "
+            f"in {int(near.sum())} voxels there, from voxel {first} to {last} (z, y, x)"
+        )
+    count = int(gaps.voxels.sum())
+    return Observation(
+        "not_finite", WHOLE_SCAN, count, f"{count} voxels with {WRONG}, taken as air; none within {NEAR_MM:g} mm of a lobe"
+    )
+
+
+def _near(gaps: Volume, mask: Volume) -> NDArray[np.bool_]:
+    """Gaps near a label, shape (z, y, x)."""
+    near = np.zeros(gaps.size, np.bool_)
     if mask.voxels.any():
-        box = widen(bounding_box(mask.voxels), ceil(NEAR_MM / min(mask.spacing_mm)) + 1, mask.size)
-        near = gaps.voxels[box]
-        near = near & (_distance_mm(mask.crop(box)) <= NEAR_MM) if near.any() else near
-        if near.any():
-            place = [
-                (axis.start + outer.start, axis.stop + outer.start - 1)
-                for axis, outer in zip(bounding_box(near), box, strict=True)
-            ]
-            first, last = zip(*place, strict=True)
-            raise VolumeError(
-                f"{image}: expected CT numbers within {NEAR_MM:g} mm of every lobe, got NaN, infinity or beyond {LARGEST_HU:g} HU in "
-                f"{int(np.count_nonzero(near))} voxels there, from voxel {first} to {last} (z, y, x; towards head, back and left)"
-            )
-    return Observation("not_finite", WHOLE_SCAN, count, f"{what} taken as air; none within {NEAR_MM:g} mm of a lobe")
+        box = widen(bounding_box(mask.voxels), ceil(NEAR_MM / min(mask.spacing_mm)), mask.size)
+        if gaps.voxels[box].any():
+            near[box] = gaps.voxels[box] & (_distance_mm(mask.crop(box)) <= NEAR_MM)
+    return near
 
 
-def _distance_mm(mask: Volume) -> np.ndarray:
+def _distance_mm(mask: Volume) -> NDArray[np.float32]:
     """Distance of every voxel from the nearest labelled one, in mm."""
     labelled = sitk.GetImageFromArray(np.ascontiguousarray(mask.voxels > 0).astype(np.uint8))
     labelled.SetSpacing(mask.spacing_mm[::-1])

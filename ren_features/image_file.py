@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import SimpleITK as sitk
@@ -21,15 +21,17 @@ from ren_features import nifti
 from ren_features.acquisition import UNTOLD, Acquisition
 from ren_features.errors import GeometryError, VolumeError
 from ren_features.extents import as_labels
-from ren_features.gaps import LARGEST_HU, filled, gaps_of
+from ren_features.gaps import WRONG, filled, gaps_of
 from ren_features.image_path import IMAGE_SUFFIXES, NIFTI_SUFFIXES, files_of
 from ren_features.nifti_header import as_nifti1
 from ren_features.volume import Volume, blank
 
+Result = TypeVar("Result")
+
 
 @dataclass(frozen=True)
 class CT:
-    """An image in HU, what its headers tell of how it was acquired, and which of its voxels hold no number but were taken as air."""
+    """An image in HU, what its headers tell of how it was acquired, and which voxels held no number and were taken as air."""
 
     volume: Volume
     acquisition: Acquisition = UNTOLD
@@ -121,6 +123,16 @@ def _read_file(path: Path) -> Volume:
 
 def _open(path: Path, voxels_of: Callable[[sitk.ImageFileReader], NDArray[Any]]) -> Volume:
     """The grid of a file from its header, with such voxels."""
+
+    def read(reader: sitk.ImageFileReader) -> Volume:
+        _check_header(reader, path)
+        return _on_grid(voxels_of(reader), reader)
+
+    return _with_reader(path, read)
+
+
+def _with_reader(path: Path, read: Callable[[sitk.ImageFileReader], Result]) -> Result:
+    """The result of a reader that has read the header of a file."""
     if not path.name.lower().endswith(IMAGE_SUFFIXES):
         raise VolumeError(f"{path}: expected an image of type {', '.join(IMAGE_SUFFIXES)}, or a folder of DICOM files")
     if not all(file.is_file() for file in files_of(path)):
@@ -128,19 +140,44 @@ def _open(path: Path, voxels_of: Callable[[sitk.ImageFileReader], NDArray[Any]])
     reader = sitk.ImageFileReader()
     try:
         _read_information(reader, path)
-        _check_header(reader, path)
-        voxels = voxels_of(reader)
+        return read(reader)
     except RuntimeError as error:
         if "orthonormal" in str(error):
             raise GeometryError(f"{path}: expected orthonormal directions, got a sheared grid") from error
         raise VolumeError(f"{path}: expected a whole image, could not read it: {_reason(error)}") from error
-    return _on_grid(voxels, reader)
 
 
 def _read_information(reader: sitk.ImageFileReader, path: Path) -> None:
     with TemporaryDirectory() as folder:
         reader.SetFileName(str(as_nifti1(path, Path(folder)) or path))
         reader.ReadImageInformation()
+
+
+def read_tags(path: Path) -> dict[str, str]:
+    """What the header of a NRRD or MetaImage says beside the grid, by key. Raises as `read_grid`."""
+    return _with_reader(path, lambda reader: {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()})
+
+
+def read_layers(path: Path) -> list[Volume]:
+    """The values of a file with several a voxel, each as a volume. Raises as `read_mask`."""
+
+    def read(reader: sitk.ImageFileReader) -> list[Volume]:
+        _check_axes(reader, path)
+        voxels = sitk.GetArrayFromImage(reader.Execute())
+        layers = voxels if voxels.ndim == 4 else voxels[..., np.newaxis]
+        return [_on_grid(as_labels(layer), reader) for layer in np.moveaxis(layers, -1, 0)]
+
+    return _with_reader(path, read)
+
+
+def read_layered_grid(path: Path) -> Volume:
+    """The grid of a file with several values a voxel. Raises as `read_grid`."""
+
+    def read(reader: sitk.ImageFileReader) -> Volume:
+        _check_axes(reader, path)
+        return _on_grid(blank(_size(reader)), reader)
+
+    return _with_reader(path, read)
 
 
 def _read_voxels(reader: sitk.ImageFileReader, path: Path) -> NDArray[Any]:
@@ -181,9 +218,13 @@ def _size(reader: sitk.ImageFileReader) -> tuple[int, ...]:
 
 
 def _check_header(reader: sitk.ImageFileReader, path: Path) -> None:
-    size = _size(reader)
     if reader.GetNumberOfComponents() != 1:
         raise VolumeError(f"{path}: expected one value a voxel, got {reader.GetNumberOfComponents()} (RGB or vector image)")
+    _check_axes(reader, path)
+
+
+def _check_axes(reader: sitk.ImageFileReader, path: Path) -> None:
+    size = _size(reader)
     if len(size) != 3:
         raise VolumeError(f"{path}: expected a 3-D image, got {len(size)}-D of size {size}")
     if not prod(size):
@@ -192,4 +233,4 @@ def _check_header(reader: sitk.ImageFileReader, path: Path) -> None:
 
 def _not_finite(gaps: Volume, path: Path) -> VolumeError:
     count = int(np.count_nonzero(gaps.voxels))
-    return VolumeError(f"{path}: expected finite HU, got NaN, infinity or beyond {LARGEST_HU:g} in {count} voxels")
+    return VolumeError(f"{path}: expected finite HU, got {WRONG} in {count} voxels")

@@ -65,8 +65,8 @@ def first_voxel(image: Volume, mask: Volume, *, where: str) -> tuple[int, int, i
     Raises
     ------
     GeometryError
-        When spacing, direction or lattice differ, with both grids and the largest offset in voxels; when image and mask have no voxel
-        in common.
+        When spacing, direction or lattice differ, with both grids and the largest offset in voxels; when image and mask have no
+        voxel in common.
     """
     index = image.index(np.array(mask.origin_mm))
     z, y, x = np.rint(index).astype(int).tolist()
@@ -76,7 +76,7 @@ def first_voxel(image: Volume, mask: Volume, *, where: str) -> tuple[int, int, i
         offset = max(np.abs(index - (z, y, x)).max(), np.abs(image.index(mask.position_mm(last)) - last - (z, y, x)).max())
         raise GeometryError(
             f"{where}: {difference_of(image, mask)}; expected one lattice within {GRID_TOLERANCE_MM:g} mm, "
-            f"got {grid_in_words(image)} of the image, {grid_in_words(mask)} of the mask, up to {offset:.3g} voxels beside its lattice"
+            f"got {grid_in_words(image)} of the image, {grid_in_words(mask)} of the mask, which is up to {offset:.3g} voxels off"
         )
     if any(at + count <= 0 or at >= length for at, count, length in zip((z, y, x), mask.size, image.size, strict=True)):
         raise GeometryError(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ren_features.errors import GeometryError
 from ren_features.image_file import read_grid
-from ren_features.lattice import Fitted, fit, first_voxel
+from ren_features.lattice import Fitted, first_voxel, fit
 from ren_features.nifti_header import Forms
 from ren_features.quality import RULES, WHOLE_SCAN, Observation
 from ren_features.volume import Volume
@@ -25,28 +25,45 @@ def fit_mask(image: Volume, mask: Volume, image_path: Path, mask_path: Path) -> 
     Raises
     ------
     GeometryError
-        As `fit`; where the other form of a NIfTI file would fit, it says so.
+        As `fit`; where the other form of a NIfTI file would fit, it says so. Also when a mask would have to be padded or cut
+        although the other form fits as it is.
     """
+    check_fit(image, mask, image_path, mask_path)
+    return fit(image, mask, where=f"mask {mask_path}")
+
+
+def check_fit(image: Volume, mask: Volume, image_path: Path, mask_path: Path) -> None:
+    """Refuse a mask that `fit_mask` would refuse; voxels are not looked at."""
+    where = f"mask {mask_path}"
     try:
-        return fit(image, mask, where=f"mask {mask_path}")
+        start = first_voxel(image, mask, where=where)
     except GeometryError as error:
-        hint = _fitting_form(image, mask, image_path) or _fitting_form(mask, image, mask_path)
-        raise GeometryError(f"{error}{hint}") from error
+        raise GeometryError(f"{error}{_fitting_form(image, mask, image_path, mask_path)}") from error
+    alike = start == (0, 0, 0) and image.size == mask.size
+    if not alike and (hint := _fitting_form(image, mask, image_path, mask_path, whole=True)):
+        # The forms lie a whole number of voxels apart: cutting would move the mask.
+        raise GeometryError(f"{where}: expected the image's grid, got a mask on another part of its lattice{hint}")
 
 
-def _fitting_form(grid: Volume, partner: Volume, path: Path) -> str:
-    """The form of a file that is not used but would fit, in words; empty when none would."""
-    forms = Forms.of(path)
-    other = forms and forms.other(grid)
-    if not forms or not other:
-        return ""
+def _fitting_form(image: Volume, mask: Volume, image_path: Path, mask_path: Path, *, whole: bool = False) -> str:
+    """The unused form of a file that would fit, in words; empty when none would. `whole` asks for the same extent too."""
+    for grid, partner, path in ((image, mask, image_path), (mask, image, mask_path)):
+        forms = Forms.of(path)
+        other = forms.other(grid) if forms else None
+        if forms and other and _fits(other, partner, whole=whole):
+            taken, unused = forms.taken(grid), forms.unused(grid)
+            return (
+                f"; qform and sform of {path} disagree by {forms.apart_mm:.4g} mm: its {taken} is taken, its {unused} would fit"
+            )
+    return ""
+
+
+def _fits(grid: Volume, partner: Volume, *, whole: bool) -> bool:
     try:
-        first_voxel(other, partner, where="")
+        start = first_voxel(grid, partner, where="")
     except GeometryError:
-        return ""
-    taken = forms.taken(grid)
-    unused = "qform" if taken == "sform" else "sform"
-    return f"; qform and sform of {path} disagree by {forms.apart_mm:.4g} mm: its {taken} is taken, its {unused} would fit"
+        return False
+    return not whole or (start == (0, 0, 0) and grid.size == partner.size)
 
 
 def extent_remarks(fitted: Fitted) -> list[Observation]:

@@ -1,7 +1,7 @@
 """Headers of NIfTI-1 and NIfTI-2 files: their fields, and the two grids that one may tell, `qform` and `sform`.
 
-ITK reads NIfTI-1 alone, and of two grids it takes one without a word. A NIfTI-2 header is written down as NIfTI-1 for it: the same
-fields in fewer bits.
+ITK reads NIfTI-1 alone, and of two grids it takes one without a word. A NIfTI-2 header is written down as NIfTI-1 for it:
+the same fields in fewer bits.
 
 References
 ----------
@@ -131,16 +131,20 @@ class Forms:
     @property
     def apart_mm(self) -> float:
         """Largest distance of the two places that a corner of the image has."""
-        return self._distance(self.matrices["sform"], self.matrices["qform"])
+        apart = (self.matrices["sform"] - self.matrices["qform"]) @ _corners(self.size)
+        return float(np.linalg.norm(apart, axis=0).max())
 
     def taken(self, grid: Volume) -> str:
         """Name of the form that a grid (as the file is read, or in the canonical frame) is that of."""
         return min(self.matrices, key=lambda form: _far(self.matrices[form], self.size, grid))
 
+    def unused(self, grid: Volume) -> str:
+        """Name of the other one."""
+        return "qform" if self.taken(grid) == "sform" else "sform"
+
     def other(self, grid: Volume) -> Volume | None:
-        """The grid of the other form, in the canonical frame; None when that is no grid."""
-        (name,) = set(self.matrices) - {self.taken(grid)}
-        matrix = self.matrices[name]
+        """The grid of the unused form, in the canonical frame; None when that is no grid."""
+        matrix = self.matrices[self.unused(grid)]
         spacing = np.linalg.norm(matrix[:, :3], axis=0)
         x, y, z = spacing.tolist()
         try:
@@ -148,9 +152,6 @@ class Forms:
             return Volume(blank(self.size), (z, y, x), tuple(matrix[:, 3].tolist()), direction).canonical()
         except GeometryError:
             return None
-
-    def _distance(self, first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-        return float(np.linalg.norm((first - second) @ _corners(self.size), axis=0).max())
 
 
 def _corners(size: tuple[int, ...]) -> NDArray[np.float64]:

@@ -12,8 +12,8 @@ from ren_features.extents import Extent, label_extents
 from ren_features.fingerprint import hash_file
 from ren_features.gaps import check_gaps
 from ren_features.image_file import CT, read_ct
-from ren_features.mask_fit import extent_remarks, fit_mask, form_remarks
 from ren_features.lobe_mask import read_lobes
+from ren_features.mask_fit import extent_remarks, fit_mask, form_remarks
 from ren_features.quality import Observation
 from ren_features.regions import LabelScheme
 from ren_features.resampling import to_analysis_grid

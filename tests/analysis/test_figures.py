@@ -154,7 +154,9 @@ def test_fig3_shows_shuffled_labels_and_their_p_values_when_the_store_has_them(e
     assert (row["shuffled_low"], row["shuffled_high"]) == pytest.approx(np.quantile(means.to_series(), [0.025, 0.975]))
     assert row["p"] == row["p_smallest"] == 1 / 4  # none of three reaches it
     assert "when labels are shuffled between patients, 3 times" in drawing.caption
-    values = ", ".join(f"{region} {p:.2g}" for region, p in drawing.data.drop_nulls("p").select("region", "p_adjusted").iter_rows())
+    values = ", ".join(
+        f"{region} {p:.2g}" for region, p in drawing.data.drop_nulls("p").select("region", "p_adjusted").iter_rows()
+    )
     assert f"adjusted for 9 experts: {values}; " in drawing.caption
     assert "the smallest that 3 shuffles allow is 0.25." in drawing.caption
 
