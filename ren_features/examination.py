@@ -62,9 +62,11 @@ class Examination:
         """Every value that a rule judges."""
         for region in self.regions.regions:
             yield self._completeness(region)
+            yield self._cut(region)
         for region in self._present:
             yield from self._region(region)
         yield from self._scan()
+        yield from self.scan.remarks
 
     @cached_property
     def _present(self) -> list[Region]:
@@ -79,6 +81,15 @@ class Examination:
         absent = len(missing) == len(region.members)
         rule, what = ("region_absent", "not measured") if absent else ("region_incomplete", "measured without")
         return Observation(rule, region.name, len(missing), f"no voxel of {', '.join(missing)} in the mask: {what}")
+
+    def _cut(self, region: Region) -> Observation:
+        """Labelled voxels outside the image."""
+        lost = {member: self.scan.lost.get(self.scan.scheme.labels[member], 0) for member in sorted(region.members)}
+        count = sum(lost.values())
+        share = 100 * count / max(1, count + joined(self.scan.present, self._numbers(region)).voxels)
+        lobes = ", ".join(f"{voxels} of {member}" for member, voxels in lost.items() if voxels)
+        remark = f"{lobes} of the mask: voxels outside the image, which are lost ({share:.2g} %)"
+        return Observation("outside_image", region.name, share, remark)
 
     def _region(self, region: Region) -> Iterator[Observation]:
         labels = self._numbers(region)

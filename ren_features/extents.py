@@ -15,6 +15,9 @@ from ren_features.volume import Box, bounding_box
 
 LARGEST_LABEL = np.iinfo(np.uint16).max
 
+WHOLE = 0.001
+"""Distance from a whole number within which a label is that number: rounding by software that keeps masks as floats."""
+
 
 @dataclass(frozen=True)
 class Extent:
@@ -32,21 +35,27 @@ class Extent:
 
 
 def as_labels(array: NDArray[Any]) -> NDArray[Any]:
-    """Label numbers in 8 or 16 bits without sign.
+    """Label numbers in 8 or 16 bits without sign; floats within `WHOLE` of a whole number are that number.
 
     Raises
     ------
     VolumeError
-        For labels that are not whole, negative, or above 65535.
+        For labels that are not whole (with the most frequent of them and its count), negative, or above 65535.
     """
     if array.dtype in (np.uint8, np.uint16):
         return array
-    if array.size and not (array.min() >= 0 and array.max() <= LARGEST_LABEL):
+    whole = np.rint(array) if array.dtype.kind == "f" else array
+    if array.size and not (whole.min() >= 0 and whole.max() <= LARGEST_LABEL):
         raise VolumeError(f"expected label numbers from 0 to {LARGEST_LABEL}, got {array.min()} to {array.max()}")
-    labels = array.astype(np.uint16)
-    if not np.array_equal(labels, array):
-        raise VolumeError(f"expected whole label numbers, got {array[labels != array][0]}")
-    return labels
+    odd = array[np.abs(array - whole) > WHOLE] if whole is not array else array[:0]
+    if odd.size:
+        values, counts = np.unique(odd, return_counts=True)
+        others = f", and {len(values) - 1} others" if len(values) > 1 else ""
+        most = counts.argmax()
+        raise VolumeError(
+            f"expected whole label numbers, got {values[most]} in {counts[most]} voxels{others} ({WHOLE} is taken as rounding)"
+        )
+    return whole.astype(np.uint16)
 
 
 def label_extents(labels: NDArray[Any]) -> dict[int, Extent]:

@@ -11,7 +11,7 @@ from ren_features.errors import VolumeError
 
 NIFTI_SUFFIXES = (".nii.gz", ".nii")
 
-IMAGE_SUFFIXES = (*NIFTI_SUFFIXES, ".nrrd", ".mha", ".mhd")
+IMAGE_SUFFIXES = (*NIFTI_SUFFIXES, ".seg.nrrd", ".nrrd", ".mha", ".mhd")
 """Types of files that are read."""
 
 MEBIBYTE = 1 << 20

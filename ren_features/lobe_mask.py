@@ -1,4 +1,4 @@
-"""Masks of any kind as label maps: a file of labels, segments of a DICOM SEG or RTSTRUCT, or a folder of one file a structure."""
+"""Masks of any kind as label maps: a file of labels, segments of DICOM or 3D Slicer, or a folder of one file a structure."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
+from ren_features import slicer
 from ren_features.errors import LabelError
-from ren_features.image_file import read_grid, read_mask
+from ren_features.image_file import read_grid, read_layered_grid, read_mask
 from ren_features.image_path import IMAGE_SUFFIXES, is_dicom
 from ren_features.regions import LABEL_SCHEMES, LabelScheme
 from ren_features.structure_names import structures_of
 from ren_features.volume import Volume, check_same_grid
 
-FILES, DICOM = "files", "dicom"
-"""Label schemes of masks that are no label maps."""
+FILES, DICOM, SLICER = "files", "dicom", "slicer"
+"""Label schemes of masks whose structures are known by name."""
 
 
 def read_lobes(path: Path, image: Volume, scheme: LabelScheme) -> Volume:
@@ -25,7 +26,8 @@ def read_lobes(path: Path, image: Volume, scheme: LabelScheme) -> Volume:
     Parameters
     ----------
     path : Path
-        A label map; a DICOM SEG or RTSTRUCT; or a folder with one mask for each structure, which is what is not 0.
+        A label map; a segmentation of 3D Slicer; a DICOM SEG or RTSTRUCT; or a folder with one mask for each structure, which is
+        what is not 0.
     image : Volume
         The CT, in the canonical frame: segments are brought to its grid. A label map stays on its own, as do files.
     scheme : LabelScheme
@@ -47,6 +49,9 @@ def read_lobes(path: Path, image: Volume, scheme: LabelScheme) -> Volume:
         from ren_features.dicom.segments import read_segments  # most cohorts have no DICOM, and need not wait for pydicom
 
         return read_segments(path, image, scheme)
+    if scheme.name.partition("+")[0] == SLICER:
+        return slicer.read_lobes(path, scheme).canonical()
+    slicer.check_numbers(path, scheme)
     return read_mask(path).canonical()
 
 
@@ -58,14 +63,21 @@ def check_structures(path: Path, image: Volume, scheme: LabelScheme) -> None:
     RenError
         As `read_lobes`.
     """
+    _check_kind(path, scheme)
     if path.is_dir():
-        _check_kind(path, scheme)
         for file in _structure_files(path, scheme).values():
             check_same_grid(image, read_grid(file).canonical(), where=f"mask {file}")
+    elif is_dicom(path):
+        read_lobes(path, image, scheme)  # the grid and contours are all there is to check, and stand in no short header
+    elif scheme.name.partition("+")[0] == SLICER:
+        slicer.lobes_in(path, scheme)
     else:
-        read_lobes(
-            path, image, scheme
-        )  # a DICOM file's grid and contours are all there is to check, and stand in no short header
+        slicer.check_numbers(path, scheme)
+
+
+def read_mask_grid(path: Path) -> Volume:
+    """The grid of a label map or of 3D Slicer's layers, in the canonical frame, from its header alone."""
+    return (read_layered_grid(path) if slicer.segments_in(path) else read_grid(path)).canonical()
 
 
 def _check_kind(path: Path, scheme: LabelScheme) -> None:

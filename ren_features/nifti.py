@@ -1,4 +1,4 @@
-"""Voxels of NIfTI-1 files, read and verified in one pass; NIfTI-2 is refused by ITK.
+"""Voxels of NIfTI files of either version, read and verified in one pass.
 
 ITK reads their grid, but not their voxels: what a truncated or damaged file lacks it fills with zeros, it makes NaN zero, and
 says nothing. (It also unzips more slowly.)
@@ -6,29 +6,20 @@ says nothing. (It also unzips more slowly.)
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable
 from io import BufferedIOBase
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from isal import igzip, isal_zlib
 from numpy.typing import NDArray
 
 from ren_features.errors import VolumeError
 from ren_features.image_path import MEBIBYTE
+from ren_features.nifti_header import GZIP_ERRORS, open_nifti, parse_header
 
 TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"}
 """NIfTI's codes of scalar voxels, and numpy's."""
-
-FIELDS = "70xh36x3f"
-"""Of a header: where the type, the offset of the voxels, the slope and the intercept stand."""
-
-HEADER_BYTES = 348
-
-ZLIB_ERROR: Any = isal_zlib.error
 
 
 def read_voxels(path: Path, size: tuple[int, ...]) -> NDArray[Any]:
@@ -50,25 +41,27 @@ def read_voxels(path: Path, size: tuple[int, ...]) -> NDArray[Any]:
     VolumeError
         When the file is shorter than its header says, a checksum does not hold, or the type is no scalar.
     """
-    open_file: Callable[..., BufferedIOBase] = igzip.open if path.name.lower().endswith(".gz") else open
-    with open_file(path, "rb") as file:
+    with open_nifti(path) as file:
         try:
             return _read(file, path, size)
-        except (EOFError, igzip.BadGzipFile, ZLIB_ERROR) as error:
+        except GZIP_ERRORS as error:
             raise VolumeError(f"{path}: expected a whole gzip file, got a truncated or damaged one: {error}") from error
 
 
 def _read(file: BufferedIOBase, path: Path, size: tuple[int, ...]) -> NDArray[Any]:
-    header = file.read(HEADER_BYTES)
-    order = "<" if struct.unpack_from("<i", header)[0] == HEADER_BYTES else ">"
-    code, *numbers = struct.unpack_from(order + FIELDS, header)
+    header = parse_header(file)
+    if header is None:
+        raise VolumeError(f"{path}: expected a whole header of NIfTI-1 or NIfTI-2, got another one")
+    code = int(header["datatype"])
     # As in ITK, what is not finite counts as 0, a slope of 0 as 1, and voxels cannot begin within the header.
+    numbers = (float(header[name]) for name in ("vox_offset", "slope", "intercept"))
     offset, slope, intercept = (number if isfinite(number) else 0.0 for number in numbers)
-    begin, slope = max(int(offset), HEADER_BYTES), slope if abs(slope) > np.finfo(float).eps else 1.0
+    length = int(header["bytes"])
+    begin, slope = max(int(offset), length), slope if abs(slope) > np.finfo(float).eps else 1.0
     if code not in TYPES:
         raise VolumeError(f"{path}: expected scalar voxels, got NIfTI's type {code}")
-    voxels = np.empty(size, order + TYPES[code])
-    file.read(begin - HEADER_BYTES)
+    voxels = np.empty(size, np.dtype(TYPES[code]).newbyteorder(header.dtype["datatype"].byteorder))
+    file.read(begin - length)
     found = _fill(file, voxels.data.cast("B"))
     if found < voxels.nbytes:
         count = " x ".join(map(str, reversed(size)))

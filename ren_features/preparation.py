@@ -10,9 +10,12 @@ from ren_features.acquisition import Acquisition
 from ren_features.errors import VolumeError
 from ren_features.extents import Extent, label_extents
 from ren_features.fingerprint import hash_file
+from ren_features.gaps import check_gaps
 from ren_features.image_file import CT, read_ct
 from ren_features.label_digest import label_digests
 from ren_features.lobe_mask import read_lobes
+from ren_features.mask_fit import extent_remarks, fit_mask, form_remarks
+from ren_features.quality import Observation
 from ren_features.regions import LabelScheme
 from ren_features.resampling import to_analysis_grid
 from ren_features.scan import Scan
@@ -22,7 +25,7 @@ from ren_features.segmentation.masks import LobeMasks
 from ren_features.segmentation.networks import check_networks
 from ren_features.spec import ExtractionSpec
 from ren_features.void import void_voxels
-from ren_features.volume import Volume, check_same_grid
+from ren_features.volume import Volume
 
 
 class StageError(Exception):
@@ -54,6 +57,10 @@ class Prepared:
         Both on the analysed grid.
     digests : mapping of int to str
         By which labels are known again (`label_digests`).
+    lost : mapping of int to int
+        Voxels of each label that lie outside the image.
+    remarks : tuple of Observation
+        On how image and mask had to be read.
     """
 
     original: Volume
@@ -64,6 +71,8 @@ class Prepared:
     image: Volume
     mask: Volume
     digests: Mapping[int, str]
+    lost: Mapping[int, int]
+    remarks: tuple[Observation, ...]
 
 
 def read_image(files: Files, lobes: LobeMasks, spec: ExtractionSpec) -> CT:
@@ -75,8 +84,7 @@ def read_image(files: Files, lobes: LobeMasks, spec: ExtractionSpec) -> CT:
         with stage("segment"):
             check_networks(lobes.weights)
     with stage("read"):
-        ct = read_ct(scan.image, scan.series_uid, spec.tolerance_mm)
-        return replace(ct, volume=ct.volume.canonical())
+        return read_ct(scan.image, scan.series_uid, spec.tolerance_mm).canonical()
 
 
 def with_mask(files: Files, image: Volume, lobes: LobeMasks, threads: int) -> Files:
@@ -99,12 +107,16 @@ def prepare(scan: Scan, ct: CT, spec: ExtractionSpec, threads: int) -> Prepared:
     with stage("read"):
         mask = read_lobes(scan.mask, image, scheme)
     with stage("geometry"):
-        check_same_grid(image, mask, where=f"mask {scan.mask}")
+        fitted = fit_mask(image, mask, scan.image, scan.mask)
+        mask = fitted.mask
     with stage("labels"):
         present = label_extents(mask.voxels)
         scheme.check({label: extent.voxels for label, extent in present.items()}, where=f"mask {scan.mask}")
+        gaps = [] if ct.gaps is None else [check_gaps(ct.gaps, mask, scan.image)]
     with stage("quality"):
         void = void_voxels(image.voxels, mask.voxels, present)
+        digests = label_digests(image, mask, present)
+        remarks = (*gaps, *extent_remarks(fitted), *form_remarks(scan.image, scan.mask))
     with stage("resample"):
         analysed = to_analysis_grid(image, mask, spec.grid_spacing_mm, where=f"mask {scan.mask}", threads=threads)
-    return Prepared(image, ct.acquisition, present, void, scheme, *analysed, label_digests(image, mask, present))
+    return Prepared(image, ct.acquisition, present, void, scheme, *analysed, digests, fitted.lost, remarks)

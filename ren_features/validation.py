@@ -11,10 +11,11 @@ from ren_features.errors import LabelError, RenError, SegmentationError
 from ren_features.execution import Named, WorkerDiedError, run_tasks
 from ren_features.image_file import read_grid
 from ren_features.image_path import is_dicom
-from ren_features.lobe_mask import check_structures
+from ren_features.lobe_mask import check_structures, read_mask_grid
+from ren_features.mask_fit import check_fit
 from ren_features.regions import RegionSet
 from ren_features.scan import Scan
-from ren_features.volume import Volume, check_same_grid
+from ren_features.volume import Volume
 
 CHECK_SCAN = Named("ren_features.validation:check_scan")
 
@@ -103,7 +104,6 @@ def check_scan(
 def _check_mask(scan: Scan, image: Volume, regions: RegionSet) -> None:
     if scan.mask is None or not scan.mask.exists():
         return
-    if scan.mask.is_dir() or is_dicom(scan.mask):
-        check_structures(scan.mask, image, regions.scheme_for(scan.mask_scheme, where="mask_scheme"))
-    else:
-        check_same_grid(image, read_grid(scan.mask).canonical(), where=f"mask {scan.mask}")
+    if not (scan.mask.is_dir() or is_dicom(scan.mask)):
+        check_fit(image, read_mask_grid(scan.mask), scan.image, scan.mask)
+    check_structures(scan.mask, image, regions.scheme_for(scan.mask_scheme, where="mask_scheme"))

@@ -133,15 +133,28 @@ def check_same_grid(image: Volume, mask: Volume, *, where: str) -> None:
     """
     if image.size != mask.size:
         raise GeometryError(f"{where}: size (z, y, x) of image {image.size}, of mask {mask.size}; expected one grid")
+    if difference := difference_of(image, mask):
+        raise GeometryError(f"{where}: {difference}; expected equal")
+
+
+def difference_of(image: Volume, mask: Volume) -> str:
+    """The first quantity that differs between two grids, size aside, in words; empty when none does."""
     for name, of_image, of_mask, tolerance in (
         ("spacing in mm (z, y, x)", image.spacing_mm, mask.spacing_mm, GRID_TOLERANCE_MM),
         ("origin in mm (x, y, z)", image.origin_mm, mask.origin_mm, GRID_TOLERANCE_MM),
         ("direction", image.direction, mask.direction, DIRECTION_TOLERANCE),
     ):
         if not np.allclose(of_image, of_mask, rtol=0, atol=tolerance):
-            raise GeometryError(
-                f"{where}: {name} of image {_rounded(of_image)}, of mask {_rounded(of_mask)}; expected equal within {tolerance}"
-            )
+            return f"{name} of image {_rounded(of_image)}, of mask {_rounded(of_mask)}"
+    return ""
+
+
+def grid_in_words(grid: Volume) -> str:
+    """Size, spacing, origin and direction, for a message."""
+    return (
+        f"size {grid.size}, spacing {_rounded(grid.spacing_mm)} mm (z, y, x), origin {_rounded(grid.origin_mm)} mm, "
+        f"direction {_rounded(grid.direction)}"
+    )
 
 
 def _rounded(values: tuple[float, ...]) -> tuple[float, ...]:

@@ -81,7 +81,7 @@ def build(folder: Path, engine: str, threads: int) -> tuple[float, float]:
 def judge(original: Volume, original_mask: Volume, present: Mapping[int, Extent], image: Volume, mask: Volume) -> list[Finding]:
     """Histograms, voxels where nothing was scanned, and the findings of the rules of quality."""
     void = void_voxels(original.voxels, original_mask.voxels, present)
-    prepared = Prepared(original, UNTOLD, present, void, LUNGMASK, image, mask, {})
+    prepared = Prepared(original, UNTOLD, present, void, LUNGMASK, image, mask, {}, {}, ())
     histograms = label_histograms(image.voxels, mask.voxels)
     examined = Examination(prepared, label_extents(mask.voxels), histograms, REN_REGIONS, contrast_told=False)
     return list(findings(examined.observations()))

@@ -35,3 +35,10 @@ def test_whole_numbers_of_any_type_are_labels(dtype):
 def test_other_numbers_are_no_labels(value, message):
     with pytest.raises(VolumeError, match=message):
         as_labels(np.full((2, 2, 2), value, np.float64))
+
+
+def test_floats_within_a_thousandth_of_a_whole_number_are_whole():
+    labels = np.array([[[0.0, 0.9999, 1.0009, 4.9995, -0.0004]]], np.float32)
+    np.testing.assert_array_equal(as_labels(labels), [[[0, 1, 1, 5, 0]]])
+    with pytest.raises(VolumeError, match=r"got 1.5 in 2 voxels, and 1 others"):
+        as_labels(np.array([[[1.5, 1.5, 0.9, 1.0]]]))

@@ -117,7 +117,7 @@ def test_nan_is_refused_although_itk_makes_it_zero_in_nifti(tmp_path, suffix, dt
     voxels[0, 0, :2] = np.nan, 1
     refuse(
         write(tmp_path, Volume(voxels, (1.0, 1.0, 1.0)), suffix),
-        "expected finite HU, got NaN, infinity or beyond 1e\\+06 in 1 voxels",
+        "expected finite HU, got NaN, infinity or beyond 1e\\+06 HU in 1 voxels",
     )
 
 
