@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import NamedTemporaryFile
 from typing import Any, TypeVar
 
 import numpy as np
@@ -151,8 +151,15 @@ def _with_reader(path: Path, read: Callable[[sitk.ImageFileReader], Result]) -> 
 
 
 def _read_information(reader: sitk.ImageFileReader, path: Path) -> None:
-    with TemporaryDirectory() as folder:
-        reader.SetFileName(str(as_nifti1(path, Path(folder)) or path))
+    header = as_nifti1(path)
+    if header is None:
+        reader.SetFileName(str(path))
+        reader.ReadImageInformation()
+        return
+    with NamedTemporaryFile(suffix=".nii") as copy:
+        copy.write(header)
+        copy.flush()
+        reader.SetFileName(copy.name)
         reader.ReadImageInformation()
 
 

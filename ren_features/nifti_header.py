@@ -77,8 +77,8 @@ def read_header(path: Path) -> Any:
     return None
 
 
-def as_nifti1(path: Path, folder: Path) -> Path | None:
-    """Write a NIfTI-2 header down as NIfTI-1, without voxels, in a folder; None for every other file.
+def as_nifti1(path: Path) -> bytes | None:
+    """The header of a NIfTI-2 file as NIfTI-1, without voxels; None for every other file.
 
     Raises
     ------
@@ -96,9 +96,7 @@ def as_nifti1(path: Path, folder: Path) -> Path | None:
     for name in NAMES:
         short[name] = header[name]
     short["bytes"], short["magic"], short["vox_offset"] = 348, b"n+1", 352
-    copy = folder / "header.nii"
-    copy.write_bytes(short.tobytes() + bytes(4))
-    return copy
+    return short.tobytes() + bytes(4)
 
 
 @dataclass(frozen=True)
