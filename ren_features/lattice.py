@@ -66,7 +66,7 @@ def first_voxel(image: Volume, mask: Volume, *, where: str) -> tuple[int, int, i
     ------
     GeometryError
         When spacing, direction or lattice differ, with both grids and the largest offset in voxels; when image and mask have no
-        voxel in common.
+        voxel in common; when a mask of the image's own size lies elsewhere, which no crop explains.
     """
     index = image.index(np.array(mask.origin_mm))
     z, y, x = np.rint(index).astype(int).tolist()
@@ -82,6 +82,11 @@ def first_voxel(image: Volume, mask: Volume, *, where: str) -> tuple[int, int, i
         raise GeometryError(
             f"{where}: expected the image's place, got a mask that lies outside it: {grid_in_words(image)} of the image, "
             f"{grid_in_words(mask)} of the mask"
+        )
+    if mask.size == image.size and (z, y, x) != (0, 0, 0):
+        raise GeometryError(
+            f"{where}: expected the image's origin for a mask of the image's own size, got one that is {(z, y, x)} voxels "
+            f"(z, y, x) off: {grid_in_words(image)} of the image, {grid_in_words(mask)} of the mask"
         )
     return z, y, x
 

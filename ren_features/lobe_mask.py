@@ -12,6 +12,7 @@ from ren_features import slicer
 from ren_features.errors import LabelError
 from ren_features.image_file import read_grid, read_layered_grid, read_mask
 from ren_features.image_path import IMAGE_SUFFIXES, is_dicom
+from ren_features.label_names import check_numbers
 from ren_features.regions import LABEL_SCHEMES, LabelScheme
 from ren_features.structure_names import structures_of
 from ren_features.volume import Volume, check_same_grid
@@ -51,7 +52,7 @@ def read_lobes(path: Path, image: Volume, scheme: LabelScheme) -> Volume:
         return read_segments(path, image, scheme)
     if scheme.name.partition("+")[0] == SLICER:
         return slicer.read_lobes(path, scheme).canonical()
-    slicer.check_numbers(path, scheme)
+    check_numbers(path, scheme)
     return read_mask(path).canonical()
 
 
@@ -72,7 +73,7 @@ def check_structures(path: Path, image: Volume, scheme: LabelScheme) -> None:
     elif scheme.name.partition("+")[0] == SLICER:
         slicer.lobes_in(path, scheme)
     else:
-        slicer.check_numbers(path, scheme)
+        check_numbers(path, scheme)
 
 
 def read_mask_grid(path: Path) -> Volume:

@@ -10,6 +10,7 @@ nifti1.h and nifti2.h (nifti.nimh.nih.gov): fields, and the quaternion of the qf
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -43,6 +44,11 @@ VERSIONS = {
 
 MM = {1: 1000.0, 3: 0.001}
 """Millimetres in a metre and in a micrometre, by NIfTI's codes; other files are in mm."""
+
+LARGEST_EXTENSION = 2**24
+"""Bytes before the voxels that are searched for names: a table of labels has some thousands."""
+
+LABEL = re.compile(r'<Label\b[^>]*\bKey="(\d+)"[^>]*>\s*(?:<!\[CDATA\[)?([^<\]]+)')
 
 GZIP_ERRORS: Any = (EOFError, igzip.BadGzipFile, isal_zlib.error)
 
@@ -99,6 +105,20 @@ def as_nifti1(path: Path) -> bytes | None:
     return short.tobytes() + bytes(4)
 
 
+def label_names(path: Path) -> dict[int, str]:
+    """Names that a NIfTI file's extension gives to labels, by number; none in other files.
+
+    TotalSegmentator and Connectome Workbench write a table of labels as XML (`<Label Key="10" ...>lung_upper_lobe_left</Label>`).
+    """
+    header = read_header(path) if path.name.lower().endswith(NIFTI_SUFFIXES) else None
+    if header is None:
+        return {}
+    length = min(max(int(header["vox_offset"]), 0), LARGEST_EXTENSION)
+    with open_nifti(path) as file:
+        text = file.read(length)[int(header["bytes"]) :].decode("utf-8", errors="ignore")
+    return {int(number): name.strip() for number, name in LABEL.findall(text)}
+
+
 @dataclass(frozen=True)
 class Forms:
     """The two grids of a file: matrices of shape (3, 4) from voxels (x, y, z) to LPS positions in mm.
@@ -128,9 +148,9 @@ class Forms:
 
     @property
     def apart_mm(self) -> float:
-        """Largest distance of the two places that a corner of the image has."""
+        """Largest distance of the two places that a corner of the image has; infinite when a form holds no numbers."""
         apart = (self.matrices["sform"] - self.matrices["qform"]) @ _corners(self.size)
-        return float(np.linalg.norm(apart, axis=0).max())
+        return float(np.nan_to_num(np.linalg.norm(apart, axis=0), nan=np.inf).max())
 
     def taken(self, grid: Volume) -> str:
         """Name of the form that a grid (as the file is read, or in the canonical frame) is that of."""

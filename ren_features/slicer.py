@@ -9,7 +9,6 @@ had a layer of its own, where it was 1, and the header gave neither layer nor va
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import numpy as np
 from ren_features.errors import LabelError
 from ren_features.image_file import read_layers, read_tags
 from ren_features.regions import LabelScheme
-from ren_features.structure_names import known_names, plain_name, structures_of
+from ren_features.structure_names import structures_of
 from ren_features.volume import Volume
 
 
@@ -93,28 +92,3 @@ def read_lobes(path: Path, scheme: LabelScheme) -> Volume:
             )
         labels[inside] = label
     return Volume(labels, layers[0].spacing_mm, layers[0].origin_mm, layers[0].direction)
-
-
-def check_numbers(path: Path, scheme: LabelScheme) -> None:
-    """Refuse a scheme of numbers that contradicts the names in a file.
-
-    Raises
-    ------
-    LabelError
-        With every segment whose number means something else in the scheme; when segments lie in several layers.
-    """
-    segments = segments_in(path).values()
-    if any(segment.layer for segment in segments):
-        raise LabelError(f"mask {path}: expected mask_scheme slicer for segments in several layers, got {scheme.name}")
-    if wrong := list(_contradictions(segments, scheme)):
-        raise LabelError(f"mask {path}: {'; '.join(wrong)}. Expected mask_scheme slicer, which goes by names; got {scheme.name}")
-
-
-def _contradictions(segments: Iterable[Segment], scheme: LabelScheme) -> Iterable[str]:
-    meanings = known_names() | {plain_name(structure): structure for structure in scheme.labels}
-    by_number = {number: structure for structure, number in scheme.labels.items()}
-    for segment in segments:
-        structure = meanings.get(plain_name(segment.name))
-        if structure and by_number.get(segment.value) != structure:
-            other = by_number.get(segment.value, "nothing")
-            yield f"the header calls number {segment.value} {segment.name!r}, the scheme {other}"

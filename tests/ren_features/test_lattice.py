@@ -102,3 +102,12 @@ def test_a_mask_beside_the_image_is_refused(tmp_path, scans, phantom, write_mani
 def test_validation_lets_a_cropped_mask_pass(tmp_path, phantom, write_manifest):
     cropped = write(tmp_path / "cropped.nii.gz", phantom[1].crop(bounding_box(phantom[1].voxels)))
     assert list(problems_of(read_cohort(write_manifest({"mask": cropped})), REN_REGIONS)) == []
+
+
+def test_a_mask_of_the_images_own_size_at_another_place_is_refused(phantom):
+    image, mask = phantom
+    moved = replace(mask, origin_mm=tuple(at + step for at, step in zip(mask.origin_mm, mask.spacing_mm[::-1], strict=True)))
+    with pytest.raises(
+        GeometryError, match=r"mask: expected the image's origin for a mask of the image's own size, got one that is \(1, 1, 1\)"
+    ):
+        fit(image, moved, where="mask")

@@ -87,3 +87,11 @@ def test_a_qform_is_decoded_as_itk_decodes_it(pair, quaternion):
     grid = read_grid(pair[0])
     matrix = np.column_stack([grid.axes * grid.spacing_mm[::-1], grid.origin_mm])
     np.testing.assert_allclose(forms.matrices["qform"], matrix, atol=1e-3)
+
+
+def test_a_form_that_holds_no_number_is_remarked(pair):
+    edit_header(pair[0], QOFFSET_X, "<f", float("nan"))
+    assert Forms.of(pair[0]).apart_mm == np.inf
+    finding = remarks(measured(*pair))["*", "nifti_forms"]
+    assert finding.severity == "warning"
+    assert "disagree by inf mm" in finding.message
