@@ -99,7 +99,7 @@ def _with_slashes(table: pl.DataFrame, folder: Path) -> tuple[pl.DataFrame, list
     notes = []
     for name in [name for name in ("image", "mask") if name in table.columns]:
         cells = table[name].to_list()
-        slashed = [cell.replace("\\", "/") if cell and not (folder / cell).exists() else cell for cell in cells]
+        slashed = [cell.replace("\\", "/") if "\\" in (cell or "") and not (folder / cell).exists() else cell for cell in cells]
         if changed := sum(cell != path for cell, path in zip(cells, slashed, strict=True)):
             notes.append(f"column {name}: {changed} paths have \\ between their names and are read with /")
             table = table.with_columns(pl.Series(name, slashed, pl.String))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pydicom
@@ -79,8 +80,9 @@ def _identity(scan: Scan) -> Identity:
 
 
 def _headers(image: Path) -> Iterator[dict[str, str]]:
-    if image.is_dir():
-        for path in files_of(image):
+    # A path that cannot be looked at is a failure of its scan, which the build records.
+    with suppress(OSError):
+        for path in files_of(image) if image.is_dir() else ():
             yield from each_header([path], TAGS, _plain, [])
 
 

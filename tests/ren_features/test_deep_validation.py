@@ -169,8 +169,9 @@ def test_what_build_refuses_is_told_and_nothing_else(said, kind):
 
 @pytest.mark.parametrize("kind", REFUSED_FOR_VOXELS)
 def test_the_words_are_those_of_build(said, kind):
+    """The screen may add the name of a DICOM file, which a store never keeps."""
     _, deep, refused, _ = said
-    assert deep[kind] == refused[kind]
+    assert deep[kind].startswith(refused[kind])
 
 
 def test_an_image_under_several_ids_is_a_note_not_a_problem(said):

@@ -33,6 +33,7 @@ FOUND_ELSEWHERE = {
     "mask_extent",
     "not_finite",
     "nifti_forms",
+    "uneven_slices",
 }
 
 

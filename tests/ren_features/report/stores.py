@@ -78,7 +78,7 @@ def multiply(connection, count: int) -> None:
         INSERT INTO histograms SELECT scan_id, region, spec_id, [
             (20000 * exp(-pow((b * 20 - 240 - hash(scan_id) % 60) / 90.0, 2))
             + 800 * exp(-pow((b * 20 - 1120) / 150.0, 2)))::BIGINT
-            for b in range(72)] FROM radiomics
+            for b in range(72)], NULL FROM radiomics
     """)
 
 
