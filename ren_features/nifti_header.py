@@ -110,7 +110,7 @@ def label_names(path: Path) -> dict[int, str]:
 
     TotalSegmentator and Connectome Workbench write a table of labels as XML (`<Label Key="10" ...>lung_upper_lobe_left</Label>`).
     """
-    header = read_header(path) if path.name.lower().endswith(NIFTI_SUFFIXES) else None
+    header = read_header(path) if path.name.lower().endswith(NIFTI_SUFFIXES) and path.is_file() else None
     if header is None:
         return {}
     length = min(max(int(header["vox_offset"]), 0), LARGEST_EXTENSION)
