@@ -154,9 +154,10 @@ def _blocks(split: Split) -> list[list[str]]:
 
 
 def mean_aucs(store: FeatureStore, split: Split, experiment: str) -> pl.DataFrame:
-    """Mean test AUC over the rounds that have one: columns `method`, `region`, `permutation`, `value`."""
+    """Mean test AUC over the rounds that have one: columns `method`, `region` (in their order), `permutation`, `value`."""
     return store.sql(
-        """SELECT method, region, permutation, avg(value) AS value FROM results
-        WHERE task = ? AND split_id = ? AND experiment = ? AND metric = 'auc_test' GROUP BY ALL ORDER BY ALL""",
+        """SELECT method, region, permutation, avg(value) AS value FROM results LEFT JOIN regions ON region = name
+        WHERE task = ? AND split_id = ? AND experiment = ? AND metric = 'auc_test'
+        GROUP BY method, region, position, permutation ORDER BY method, position NULLS LAST, permutation""",
         [split.task, split.split_id, experiment],
     )
