@@ -88,7 +88,7 @@ class Examination:
         count = sum(lost.values())
         share = 100 * count / max(1, count + joined(self.scan.present, self._numbers(region)).voxels)
         lobes = ", ".join(f"{voxels} of {member}" for member, voxels in lost.items() if voxels)
-        remark = f"{lobes} of the mask: voxels outside the image, which are lost ({share:.2g} %)"
+        remark = f"{lobes} of the mask: voxels outside the image, which are lost ({share:.3g} %)"
         return Observation("outside_image", region.name, share, remark)
 
     def _region(self, region: Region) -> Iterator[Observation]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from ren_features.errors import GeometryError
 from ren_features.image_file import read_grid
 from ren_features.lattice import Fitted, first_voxel, fit
-from ren_features.nifti_header import Forms
+from ren_features.nifti_header import Forms, lacks_forms
 from ren_features.quality import RULES, WHOLE_SCAN, Observation
 from ren_features.volume import Volume
 
@@ -72,7 +73,18 @@ def extent_remarks(fitted: Fitted) -> list[Observation]:
 
 
 def form_remarks(*paths: Path) -> list[Observation]:
-    """A remark on files whose qform and sform disagree, with the largest disagreement in mm."""
+    """Remarks on NIfTI files whose qform and sform disagree, with the largest distance in mm, and on files that have neither."""
+    return [*_disagreement(*paths), *_no_orientation(*paths)]
+
+
+def _no_orientation(*paths: Path) -> Iterator[Observation]:
+    names = [path.name for path in paths if lacks_forms(path)]
+    if names:
+        text = f"qform_code and sform_code of {', '.join(names)} are 0: axes are taken to run left, back and up"
+        yield Observation("no_orientation", WHOLE_SCAN, len(names), text)
+
+
+def _disagreement(*paths: Path) -> list[Observation]:
     _, limit = RULES["nifti_forms"].within(WHOLE_SCAN)
     files = [forms for forms in map(Forms.of, paths) if forms and forms.apart_mm > (limit or 0)]
     if not files:

@@ -77,10 +77,18 @@ def parse_header(file: BufferedIOBase) -> Any:
 
 
 def read_header(path: Path) -> Any:
-    """The header of a file; None when the file is no NIfTI, for ITK then says why."""
+    """The header of a file; None when there is no file, or no NIfTI, for ITK then says why."""
+    if not path.name.lower().endswith(NIFTI_SUFFIXES) or not path.is_file():
+        return None
     with suppress(*GZIP_ERRORS), open_nifti(path) as file:
         return parse_header(file)
     return None
+
+
+def lacks_forms(path: Path) -> bool:
+    """Whether a file is NIfTI and its header gives neither a qform nor an sform."""
+    header = read_header(path)
+    return header is not None and max(header["qform_code"], header["sform_code"]) <= 0
 
 
 def as_nifti1(path: Path) -> bytes | None:
@@ -91,7 +99,7 @@ def as_nifti1(path: Path) -> bytes | None:
     VolumeError
         When an axis has more voxels than NIfTI-1 can count.
     """
-    header = read_header(path) if path.name.lower().endswith(NIFTI_SUFFIXES) else None
+    header = read_header(path)
     if header is None or header["bytes"] != max(VERSIONS):
         return None
     if header["dim"].max() > np.iinfo(np.int16).max:
@@ -110,7 +118,7 @@ def label_names(path: Path) -> dict[int, str]:
 
     TotalSegmentator and Connectome Workbench write a table of labels as XML (`<Label Key="10" ...>lung_upper_lobe_left</Label>`).
     """
-    header = read_header(path) if path.name.lower().endswith(NIFTI_SUFFIXES) and path.is_file() else None
+    header = read_header(path)
     if header is None:
         return {}
     length = min(max(int(header["vox_offset"]), 0), LARGEST_EXTENSION)
@@ -138,7 +146,7 @@ class Forms:
     @classmethod
     def of(cls, path: Path) -> Forms | None:
         """The grids of a NIfTI file whose header gives both."""
-        header = read_header(path) if path.name.lower().endswith(NIFTI_SUFFIXES) and path.is_file() else None
+        header = read_header(path)
         if header is None or min(header["qform_code"], header["sform_code"]) <= 0:
             return None
         scale = MM.get(int(header["units"]) & 7, 1.0)

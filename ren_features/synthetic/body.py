@@ -27,7 +27,7 @@ def paint(hu: Floats, share: Any, value: Any) -> None:
     hu += share * (value - hu)
 
 
-def draw_body(shape: Shape, grid: Grid, inner: Grid) -> Floats:
+def draw_body(shape: Shape, grid: Grid, inner: Grid, blood_hu: float) -> Floats:
     """HU of everything but lungs and airways, shape (z, y, x).
 
     Parameters
@@ -36,6 +36,7 @@ def draw_body(shape: Shape, grid: Grid, inner: Grid) -> Floats:
         For what does not move with the breath.
     inner : Grid
         The same voxels, for what does.
+    blood_hu : float
     """
     hu = np.full(grid.size, AIR_HU, np.float32)
     build = shape.build
@@ -45,13 +46,13 @@ def draw_body(shape: Shape, grid: Grid, inner: Grid) -> Floats:
     cage = shape.rib_cage(grid)
     for level, tissue in ((skin, FAT_HU), (skin + build.fat_mm, MUSCLE_HU), (cage, FAT_HU)):
         paint(hu, share_inside(level, grid.spacing_mm), tissue)
-    _draw_organs(hu, shape, inner, cage)
+    _draw_organs(hu, shape, inner, cage, blood_hu)
     for tubes, tissue in _bones(shape):
         paint(hu, tubes.coverage(grid), tissue)
     return hu
 
 
-def _draw_organs(hu: Floats, shape: Shape, inner: Grid, cage: Floats) -> None:
+def _draw_organs(hu: Floats, shape: Shape, inner: Grid, cage: Floats, blood_hu: float) -> None:
     below = np.maximum(cage + 3, shape.diaphragm(inner) + 3)
     liver = np.maximum(below, inner.x - 25)
     stomach = np.sqrt((inner.x - 60) ** 2 + (inner.y + 25) ** 2 + ((inner.z - 0.5 * shape.build.dome_mm) / 0.6) ** 2) - 38
@@ -62,10 +63,10 @@ def _draw_organs(hu: Floats, shape: Shape, inner: Grid, cage: Floats) -> None:
         (np.maximum(below, 25 - inner.x), MUSCLE_HU),
         (np.maximum(below, stomach), 15),
         (np.maximum(below, gas), AIR_HU + 50),
-        (shape.heart(inner), BLOOD_HU),
+        (shape.heart(inner), blood_hu),
     ):
         paint(hu, share_inside(level, spacing), tissue)
-    paint(hu, _great_vessels(shape).coverage(inner), BLOOD_HU)
+    paint(hu, _great_vessels(shape).coverage(inner), blood_hu)
 
 
 def hilum(shape: Shape, side: int) -> NDArray[np.float64]:

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from ren_features.regions import LUNGMASK
 from ren_features.synthetic.anatomy import Build
+from ren_features.synthetic.body import BLOOD_HU
 from ren_features.synthetic.disease import Burden
 from ren_features.synthetic.faults import FAULTS
 from ren_features.synthetic.parameters import HORIZONS_YEARS, CohortParameters, Normal, PopulationParameters
+from ren_features.synthetic.patient import Parenchyma
 from ren_features.synthetic.scanner import Scanner, make_scanners
 
 YEAR_DAYS = 365.25
@@ -39,6 +41,8 @@ class Visit:
     ----------
     breath : float
         Volume of the lungs as a part of that at full inspiration.
+    blood_hu : float
+        Density of blood, higher with a contrast medium.
     position_mm : tuple of float (z, y, x)
         How far the patient lies from the middle.
     fault : str, optional
@@ -51,6 +55,7 @@ class Visit:
     scanner: Scanner
     burden: Burden
     breath: float
+    blood_hu: float
     position_mm: tuple[float, float, float]
     fault: str | None = None
 
@@ -79,7 +84,7 @@ class PatientPlan:
     labelled: bool
     male: bool
     build: Build
-    lung_hu: float
+    parenchyma: Parenchyma
     without: str | None
     visits: tuple[Visit, ...]
     death: date | None
@@ -139,15 +144,18 @@ class _Planner:
 
     def plan(self, *, labelled: bool, operated: bool, scans: int) -> PatientPlan:
         male = bool(self.rng.random() >= self.people.female)
-        build, lung_hu = self._build(male=male), _normal(self.rng, self.body.lung_hu)
+        own = self.body
+        build = self._build(male=male)
+        parenchyma = Parenchyma(*(_normal(self.rng, spread) for spread in (own.lung_hu, own.unevenness, own.vessels)))
         without = str(self.rng.choice(LOBES)) if operated else None
         patient_id = f"P{self.number:04d}"
         visits = tuple(self._visits(patient_id, scans))
         death = self._death(visits[-1])
-        return PatientPlan(self.number, patient_id, self.ill, labelled, male, build, lung_hu, without, visits, death)
+        return PatientPlan(self.number, patient_id, self.ill, labelled, male, build, parenchyma, without, visits, death)
 
     def _build(self, *, male: bool) -> Build:
-        own, scale = self.body, self.body.male if male else 1.0
+        own = self.body
+        scale = _normal(self.rng, own.size) * (own.male if male else 1.0)
         lengths = (own.height_mm, own.half_width_mm, own.half_depth_mm, own.dome_mm)
         height, width, depth, dome = (scale * _normal(self.rng, length) for length in lengths)
         oblique, horizontal = _normal(self.rng, own.oblique), _normal(self.rng, own.horizontal)
@@ -162,9 +170,10 @@ class _Planner:
         after = (gaps * YEAR_DAYS).astype(int) + np.arange(scans)  # never two scans on a day
         begin = first + timedelta(days=int(self.rng.uniform(0, max(1, days + scans - after[-1]))))
         age, burdens, home = _normal(self.rng, self.people.age), self._burdens(gaps), self._scanner()
+        inspiration = _normal(self.rng, self.body.inspiration)
         for number, (day, burden) in enumerate(zip(after, burdens, strict=True), start=1):
             scanner = home if number == 1 or self.rng.random() < self.people.same_scanner else self._scanner()
-            breath = min(_normal(self.rng, self.body.breath), 1.0)
+            breath = min(inspiration + _normal(self.rng, self.body.breath), 1.0)
             z, y, x = self.rng.uniform(-POSITION_MM, POSITION_MM, 3)
             yield Visit(
                 f"{patient_id}_{number}",
@@ -173,8 +182,14 @@ class _Planner:
                 scanner,
                 burden,
                 breath,
+                self._blood(),
                 (float(z), float(y), float(x)),
             )
+
+    def _blood(self) -> float:
+        """Density of blood at one scan."""
+        own = self.body
+        return _normal(self.rng, own.contrast_hu) if self.rng.random() < own.contrast else float(BLOOD_HU)
 
     def _scanner(self) -> Scanner:
         """Scanners of the first half are those of the ill, as far as there is a bias."""

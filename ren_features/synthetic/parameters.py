@@ -29,23 +29,35 @@ class BodyParameters:
     Parameters
     ----------
     height_mm, half_width_mm, half_depth_mm, dome_mm, heart_mm, fat_mm : Normal
-        See `anatomy.Build`. Ours, so that the volume of the lungs comes to 4.0 +- 0.5 l in women and 5.2 l in men (supine:
-        4.07 +- 1.19 l, Cressoni, Crit Care 2013;17:R93; 4.47 +- 1.27 l, Cheng, Int J COPD 2019;14:1657).
+        See `anatomy.Build`. Ours, so that the lungs have the volume of supine adults: 4.07 +- 1.19 l (Cressoni, Crit Care
+        2013;17:R93), 4.47 +- 1.27 l (Cheng, Int J COPD 2019;14:1657).
+    size : Normal
+        Scale of all lengths of one person. Ours, for the spread of these volumes.
     oblique, horizontal : Normal
         Heights of the fissures, as parts of the lungs'; ours, so that lobes have their shares (Yamada, Respiration 2020;99:598:
         RUL 18, RML 9, RLL 27, LUL 23, LLL 23 %).
     male : float
         Scale of a man's lengths.
     lung_hu : Normal
-        Mean density without vessels, at full inspiration (-778 to -880 HU with them, Perhomaa, Acta Radiol 2000;41:242).
+        Mean density without vessels, at full inspiration. With vessels, 17 healthy adults had -770 to -875 HU (Adams, Clin
+        Radiol 1991;43:238), others -778 to -880 HU (Perhomaa, Acta Radiol 2000;41:242); densities of slices, corrected for
+        their area, have an SD of 25 HU between people (Fromson, Thorax 1988;43:120).
+    unevenness, vessels : Normal
+        See `Parenchyma`. Ours; vessels become fewer with age and more with smoking (Sun, Quant Imaging Med Surg
+        2022;12:406).
+    contrast : float
+        Share of scans with a contrast medium, which makes lungs denser (Adams 1991). Ours.
+    contrast_hu : Normal
+        Density of blood with it. Ours.
     gradient_hu : float
         How much denser the back is than the front: slight at full inspiration (Millar, Thorax 1989;44:485); the number is ours.
-    breath : Normal
-        Volume as a part of that at full inspiration; at most 1. Ours. Density follows, as tissue keeps its mass (Verschakelen,
-        AJR 1993;161:713).
+    inspiration, breath : Normal
+        Volume as a part of that at full inspiration, at most 1: a patient's mean, and how a scan differs from it. Density
+        follows, as tissue keeps its mass (Verschakelen, AJR 1993;161:713). Readers cannot see whether a breath is full
+        (Vikgren, Eur Radiol 2003;13:1235). Ours, for the 5.5 HU (SD) between two scans of a healthy person (PubMed 21752566).
     """
 
-    height_mm: Normal = Normal(238, 11)
+    height_mm: Normal = Normal(238, 14)
     half_width_mm: Normal = Normal(120, 6)
     half_depth_mm: Normal = Normal(82, 6)
     dome_mm: Normal = Normal(56, 6)
@@ -53,10 +65,16 @@ class BodyParameters:
     fat_mm: Normal = Normal(20, 6)
     oblique: Normal = Normal(0.84, 0.012)
     horizontal: Normal = Normal(0.46, 0.02)
+    size: Normal = Normal(1.0, 0.055)
     male: float = 1.08
-    lung_hu: Normal = Normal(-872, 3.5)
+    lung_hu: Normal = Normal(-866, 17)
+    unevenness: Normal = Normal(1.0, 0.25)
+    vessels: Normal = Normal(1.0, 0.2)
+    contrast: float = 0.35
+    contrast_hu: Normal = Normal(190, 45)
     gradient_hu: float = 20.0
-    breath: Normal = Normal(0.96, 0.015)
+    inspiration: Normal = Normal(0.94, 0.035)
+    breath: Normal = Normal(0.0, 0.025)
 
 
 @dataclass(frozen=True)
@@ -73,7 +91,7 @@ class DiseaseParameters:
         Depth within which the pleura is near. Ours.
     ground_glass_hu : float
         Rise of density in ground glass, through which vessels stay visible (Hansell, Radiology 2008;246:697). Ours: brings lung
-        to about -600 HU, within the -700 to -500 HU of histograms' peaks.
+        to about -640 HU, within the -700 to -500 HU of histograms' peaks.
     fibrosis_hu, line_hu : float
         Reticulation: rise between the lines, and of a line (a net of small linear opacities, Hansell 2008). Ours.
     line_mm, mesh_mm : float
@@ -93,12 +111,12 @@ class DiseaseParameters:
         Dependent density, a few mm to 1 cm along the lowest pleura (Lee, Korean J Radiol 2002;3:24). HU are ours.
     """
 
-    basal: float = 0.4
-    dorsal: float = 0.25
+    basal: float = 0.9
+    dorsal: float = 0.35
     peripheral: float = 0.8
     patchy: float = 0.28
     subpleural_mm: float = 14.0
-    ground_glass_hu: float = 280.0
+    ground_glass_hu: float = 220.0
     fibrosis_hu: float = 40.0
     line_hu: float = 400.0
     line_mm: float = 0.8
@@ -112,8 +130,8 @@ class DiseaseParameters:
     hole_mm: float = 4.5
     emphysema_hu: float = -985.0
     infection_hu: float = -150.0
-    atelectasis_hu: float = -600.0
-    atelectasis_mm: float = 4.0
+    atelectasis_hu: float = -570.0
+    atelectasis_mm: float = 7.0
 
 
 @dataclass(frozen=True)
@@ -140,7 +158,7 @@ class PopulationParameters:
     growth : float
         Mean yearly growth of the extent, as a part of it; 20 to 30 % of patients progress (Vonk, Eur Respir Rev 2021;30:200340).
     fibrosis : Normal
-        Share of the disease that is reticulation or honeycombing: half (Desai, Radiology 2004;232:560).
+        Share of the disease that is reticulation or honeycombing: half (Desai, Radiology 2004;232:560); the spread is ours.
     honeycombing : float
         Share of the patients with any: 37 % (Goldin, Chest 2008;134:358).
     emphysema : float
@@ -174,17 +192,17 @@ class PopulationParameters:
     last_year: int = 2023
     gap_years: float = 1.4
     label_noise: float = 0.03
-    extent: float = 0.038
+    extent: float = 0.045
     extent_spread: float = 1.6
     largest_extent: float = 0.5
     growth: float = 0.10
-    fibrosis: Normal = Normal(0.45, 0.1)
+    fibrosis: Normal = Normal(0.5, 0.25)
     honeycombing: float = 0.37
     emphysema: float = 0.15
     honeycombing_share: tuple[float, float] = (0.1, 0.5)
     emphysema_extent: tuple[float, float] = (0.05, 0.25)
     infection: float = 0.087
-    atelectasis: float = 0.25
+    atelectasis: float = 0.4
     infection_mm: tuple[float, float] = (12.0, 30.0)
     atelectasis_strength: tuple[float, float] = (0.3, 1.0)
     same_scanner: float = 0.8

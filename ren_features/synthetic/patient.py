@@ -29,6 +29,9 @@ WALL_FACTOR, WALL_MM = 1.15, 0.5
 TEXTURE = ((5.0, 14.0), (14.0, 8.0))
 """What no scanner resolves: distance (mm) within which densities are alike, and their standard deviation (HU). Ours."""
 
+CAPILLARIES = 0.05
+"""Share of lung that is blood in vessels too small to be drawn. Ours."""
+
 HEIRS = {"LUL": "LLL", "LLL": "LUL", "RUL": "RML", "RML": "RUL", "RLL": "RUL"}
 """Which lobe expands into the place of one that was removed."""
 
@@ -44,6 +47,23 @@ class View:
     """`Pattern` of each voxel of the lungs, 0 for none."""
 
 
+@dataclass(frozen=True)
+class Parenchyma:
+    """Healthy lung of one person.
+
+    Parameters
+    ----------
+    hu : float
+        Mean density without vessels, at full inspiration.
+    unevenness, vessels : float
+        Variation of the density and number of vessels, as multiples of the average person's.
+    """
+
+    hu: float
+    unevenness: float = 1.0
+    vessels: float = 1.0
+
+
 class Patient:
     """A body with its own vessels and tendencies.
 
@@ -52,8 +72,7 @@ class Patient:
     rng : Generator
         Decides everything that the build does not.
     build : Build
-    lung_hu : float
-        Density of healthy lung without vessels, at full inspiration.
+    parenchyma : Parenchyma
     without : str, optional
         A lobe that was removed.
     body, disease : parameters
@@ -63,18 +82,18 @@ class Patient:
         self,
         rng: np.random.Generator,
         build: Build,
-        lung_hu: float,
+        parenchyma: Parenchyma,
         without: str | None,
         body: BodyParameters,
         disease: DiseaseParameters,
     ) -> None:
-        self.build, self.lung_hu, self.without, self.body = build, lung_hu, without, body
+        self.build, self.parenchyma, self.without, self.body = build, parenchyma, without, body
         self.shape = Shape(build, rng)
         self.disease = Disease(rng, self.shape.box, disease)
-        self.texture = [(SmoothField.over(rng, self.shape.box, step), sd) for step, sd in TEXTURE]
+        self.texture = [(SmoothField.over(rng, self.shape.box, step), parenchyma.unevenness * sd) for step, sd in TEXTURE]
         self.arteries, self.veins = self._vessels(rng), self._vessels(rng)
 
-    def look(self, grid: Grid, burden: Burden, breath: float) -> View:
+    def look(self, grid: Grid, burden: Burden, breath: float, blood_hu: float = BLOOD_HU) -> View:
         """What is there on a grid.
 
         Parameters
@@ -84,17 +103,19 @@ class Patient:
         breath : float
             Volume of the lungs as a part of that at full inspiration: the diaphragm rises, and everything within the rib cage
             is pressed together along z.
+        blood_hu : float
+            Density of blood; higher with a contrast medium.
         """
         inner = grid.stretched(self.build.height_mm * (1 - breath), 1 / breath)
         level = self.shape.lungs(inner)
         up, back = inner.z / np.float32(self.build.height_mm), 0.5 + inner.y / np.float32(2 * self.build.half_depth_mm)
         lungs = Lungs(inner, level < 0, -level, up, back)
         shares = self.disease.shares(lungs, burden)
-        tissue = self._parenchyma(lungs, breath)
+        tissue = self._parenchyma(lungs, breath) + np.float32(CAPILLARIES * (blood_hu - BLOOD_HU))
         self.disease.apply(tissue, lungs, burden, shares)
-        hu = draw_body(self.shape, grid, inner)
+        hu = draw_body(self.shape, grid, inner, blood_hu)
         paint(hu, share_inside(level, grid.spacing_mm), tissue)
-        paint(hu, together(self.arteries, self.veins).coverage(inner) * share_inside(level + 1, grid.spacing_mm), BLOOD_HU)
+        paint(hu, together(self.arteries, self.veins).coverage(inner) * share_inside(level + 1, grid.spacing_mm), blood_hu)
         self._draw_airways(hu, inner, shares)
         return View(hu, self._lobes(inner, level), pattern_map(shares, lungs.inside))
 
@@ -112,7 +133,7 @@ class Patient:
         trees = []
         for lobe, label in LUNGMASK.labels.items():
             voxels = np.argwhere((lobes == label) & (level < -SAMPLING_MM))
-            count = round(len(voxels) * SAMPLING_MM**3 / (1000 * TWIG_ML))
+            count = round(self.parenchyma.vessels * len(voxels) * SAMPLING_MM**3 / (1000 * TWIG_ML))
             if count:
                 chosen = rng.permutation(voxels)[:count] + rng.uniform(-0.5, 0.5, (count, 3))
                 ends = np.array(self.shape.box[0]) + SAMPLING_MM * chosen
@@ -121,7 +142,7 @@ class Patient:
 
     def _parenchyma(self, lungs: Lungs, breath: float) -> Floats:
         """HU of healthy lung between its vessels: tissue keeps its mass when the lungs hold less air."""
-        hu = (1000 + self.lung_hu) / breath - 1000 + self.body.gradient_hu * (lungs.back - 0.5)
+        hu = (1000 + self.parenchyma.hu) / breath - 1000 + self.body.gradient_hu * (lungs.back - 0.5)
         hu = sum((np.float32(sd) * field.on(lungs.grid) for field, sd in self.texture), hu)
         return np.asarray(hu + FISSURE_HU * sheet(self._from_fissure(lungs.grid), FISSURE_MM, lungs.grid.spacing_mm), np.float32)
 

@@ -20,6 +20,7 @@ from ren_features.errors import CohortError
 from ren_features.execution import WorkerDiedError, run_tasks
 from ren_features.image_file import to_itk
 from ren_features.regions import LUNGMASK
+from ren_features.synthetic.body import BLOOD_HU
 from ren_features.synthetic.cohort import PatientPlan, Visit, end_of_follow_up, labels_of, patient_rng, plan_cohort
 from ren_features.synthetic.disease import Pattern
 from ren_features.synthetic.faults import FAULTS
@@ -87,11 +88,11 @@ def write_cohort(
 def write_patient(plan: PatientPlan, threads: int, *, folder: Path, parameters: CohortParameters) -> Written | CohortError:  # noqa: ARG001
     """Draw and write the scans of one patient."""
     rng = patient_rng(parameters, plan.number, 1)
-    patient = Patient(rng, plan.build, plan.lung_hu, plan.without, parameters.body, parameters.disease)
+    patient = Patient(rng, plan.build, plan.parenchyma, plan.without, parameters.body, parameters.disease)
     written = Written(plan.patient_id, [], [])
     for number, visit in enumerate(plan.visits):
         grid = grid_of(plan, visit, parameters.spacing_mm)
-        view = patient.look(grid, visit.burden, visit.breath)
+        view = patient.look(grid, visit.burden, visit.breath, visit.blood_hu)
         image = visit.scanner.scan(view.hu, parameters.spacing_mm, patient_rng(parameters, plan.number, 2 + number))
         damage = FAULTS[visit.fault] if visit.fault else _undamaged
         try:
@@ -149,7 +150,7 @@ def _manifest_row(plan: PatientPlan, visit: Visit, paths: dict[str, str], parame
         "age": f"{visit.age:.1f}",
         "sex": "M" if plan.male else "F",
         "scanner": visit.scanner.name,
-        "contrast": "none",
+        "contrast": "intravenous" if visit.blood_hu > BLOOD_HU else "none",
     }
 
 
@@ -167,6 +168,7 @@ def _truth_rows(plan: PatientPlan, visit: Visit, view: View, spacing_mm: float) 
                 **{pattern.name: float(counts[pattern] / voxels) for pattern in Pattern},
                 "severity": visit.burden.ild,
                 "breath": visit.breath,
+                "blood_hu": visit.blood_hu,
                 "scanner": visit.scanner.name,
                 "has_ILD": plan.ill,
                 "label_has_ILD": plan.labelled,

@@ -14,7 +14,7 @@ from ren_features.regions import REN_REGIONS
 from ren_features.validation import problems_of
 from tests.ren_features.odd_files import edit_header, measured, remarks, write_nifti2
 
-QOFFSET_X, SFORM_CODE = 268, 254
+QOFFSET_X, QFORM_CODE, SFORM_CODE = 268, 252, 254
 
 
 @pytest.fixture
@@ -53,6 +53,15 @@ def test_forms_of_a_file_that_itk_wrote_agree(pair):
     forms = Forms.of(pair[0])
     assert forms is None or forms.apart_mm < 0.01
     assert not any(rule == "nifti_forms" for _, rule in remarks(measured(*pair)))
+
+
+def test_a_file_without_an_orientation_is_remarked(pair):
+    assert not any(rule == "no_orientation" for _, rule in remarks(measured(*pair)))
+    for code in (QFORM_CODE, SFORM_CODE):
+        edit_header(pair[1], code, "<h", 0)
+    finding = remarks(measured(*pair))["*", "no_orientation"]
+    assert finding.value == 1
+    assert "qform_code and sform_code of lobes.nii.gz are 0" in finding.message
 
 
 def test_forms_that_disagree_are_remarked_with_both_and_the_distance(pair):

@@ -33,6 +33,7 @@ FOUND_ELSEWHERE = {
     "mask_extent",
     "not_finite",
     "nifti_forms",
+    "no_orientation",
     "uneven_slices",
 }
 

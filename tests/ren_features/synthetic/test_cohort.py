@@ -10,6 +10,7 @@ import pytest
 import data_catalog
 from ren_features.errors import SpecError
 from ren_features.synthetic import CohortParameters
+from ren_features.synthetic.body import BLOOD_HU
 from ren_features.synthetic.cohort import end_of_follow_up, labels_of, plan_cohort
 from ren_features.synthetic.disease import Pattern
 from ren_features.synthetic.faults import FAULTS
@@ -39,6 +40,23 @@ def test_patients_are_like_those_of_the_paper():
     assert np.mean(ages) == pytest.approx(told["age_years"]["mean"], abs=1)
     assert np.std(ages) == pytest.approx(told["age_years"]["sd"], abs=1)
     assert all(told["first_year"] <= plan.visits[0].day.year <= told["last_year"] for plan in many)
+
+
+def test_healthy_lungs_vary_as_published():
+    """SD of 25 HU between people (Fromson, Thorax 1988;43:120); 5.5 HU between two scans of one (PMID 21752566)."""
+    many = plan_cohort(replace(PARAMETERS, patients=1000, scans_per_patient=3, prevalence=0))
+    density = [[(1000 + plan.parenchyma.hu) / visit.breath for visit in plan.visits] for plan in many]
+    assert 15 < np.std([np.mean(scans) for scans in density]) < 25  # vessels and emphysema add to it
+    within = np.sqrt(np.mean([np.var(scans, ddof=1) for scans in density if len(scans) > 1]))
+    assert np.sqrt(2) * within == pytest.approx(5.5, abs=1.5)
+    litres = [plan.build.height_mm * plan.build.half_width_mm * plan.build.half_depth_mm for plan in many]
+    assert 0.2 < np.std(litres) / np.mean(litres) < 0.32  # 1.19 of 4.07 l, Cressoni, Crit Care 2013;17:R93
+
+
+def test_a_contrast_medium_is_given_to_some(plans):
+    blood = [visit.blood_hu for plan in plans for visit in plan.visits]
+    assert np.mean([hu > BLOOD_HU for hu in blood]) == pytest.approx(PARAMETERS.body.contrast, abs=0.08)
+    assert min(blood) == BLOOD_HU
 
 
 def test_scans_of_a_patient_follow_each_other_and_the_disease_grows(plans):

@@ -10,7 +10,7 @@ from ren_features.synthetic.anatomy import Build
 from ren_features.synthetic.disease import Burden, Pattern
 from ren_features.synthetic.grid import Grid
 from ren_features.synthetic.parameters import BodyParameters, DiseaseParameters, ScannerParameters
-from ren_features.synthetic.patient import Patient
+from ren_features.synthetic.patient import CAPILLARIES, Parenchyma, Patient
 from ren_features.synthetic.scanner import Scanner, make_scanners
 
 BUILD = Build(238, 120, 82, 56, 0.84, 0.46, 46, 20)
@@ -18,8 +18,10 @@ BOX = ((-24.0, -132.0, -170.0), (262.0, 132.0, 170.0))
 LABEL = LUNGMASK.labels
 
 
-def make_patient(without=None, seed=1):
-    return Patient(np.random.default_rng(seed), BUILD, -872.0, without, BodyParameters(), DiseaseParameters())
+def make_patient(without=None, seed=1, **parenchyma):
+    return Patient(
+        np.random.default_rng(seed), BUILD, Parenchyma(-872.0, **parenchyma), without, BodyParameters(), DiseaseParameters()
+    )
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +79,25 @@ def test_a_breath_changes_volume_and_density_but_not_the_tissue(patient, grid, h
     assert ratio == pytest.approx(0.8, abs=0.02)
     tissue = [np.where(view.lobes > 0, view.hu + 1000, 0).sum() for view in (healthy, out)]
     assert tissue[1] / tissue[0] == pytest.approx(1, abs=0.06)
+
+
+def test_a_contrast_medium_is_seen_in_blood_alone(patient, grid, healthy):
+    enhanced = patient.look(grid, Burden(), 1.0, blood_hu=240.0)
+    change = enhanced.hu - healthy.hu
+    lungs = healthy.lobes > 0
+    assert np.median(change[lungs]) == pytest.approx(200 * CAPILLARIES, abs=0.1)
+    assert change[lungs].mean() > 200 * CAPILLARIES + 2
+    assert change[~lungs].max() == pytest.approx(200, abs=1)
+
+
+def test_people_differ_in_the_unevenness_and_the_vessels_of_their_lungs(grid, healthy):
+    lungs = healthy.lobes > 0
+    uneven, vascular = (
+        make_patient(**parenchyma).look(grid, Burden(), 1.0).hu[lungs] for parenchyma in ({"unevenness": 2.0}, {"vessels": 1.5})
+    )
+    spread = [np.subtract(*np.percentile(hu, [75, 25])) for hu in (healthy.hu[lungs], uneven)]
+    assert spread[1] > 1.5 * spread[0]
+    assert vascular.mean() > healthy.hu[lungs].mean() + 5
 
 
 def test_a_body_is_the_same_at_every_voxel_size(patient, healthy):
