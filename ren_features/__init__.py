@@ -9,8 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ren_features.build_store import build
-    from ren_features.cohort import Cohort, read_cohort
+    from ren_features.building.build_store import build
+    from ren_features.cohort import Cohort
+    from ren_features.manifest.parser import read_cohort
     from ren_features.regions import REN_REGIONS, LabelScheme, Region, RegionSet
     from ren_features.scan import Scan
     from ren_features.spec import ExtractionSpec
@@ -32,10 +33,10 @@ __all__ = [
 ]
 
 _HOME = {
-    "build": "build_store",
+    "build": "building.build_store",
     "Cohort": "cohort",
     "Scan": "scan",
-    "read_cohort": "cohort",
+    "read_cohort": "manifest.parser",
     "REN_REGIONS": "regions",
     "LabelScheme": "regions",
     "Region": "regions",

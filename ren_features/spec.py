@@ -14,6 +14,7 @@ from typing import Any
 import data_catalog
 from ren_features.errors import SpecError
 from ren_features.regions import REN_REGIONS, RegionSet
+from ren_features.spec_file import FAMILIES, read_fields
 
 ENGINE_VERSIONS = {"fast": "2", "pyradiomics": "3.0.1"}
 """Engines by name, with the version of the definitions that each computes."""
@@ -22,7 +23,6 @@ PREPROCESSING_VERSION = 3
 """Raised whenever orientation, resampling or rounding could give another voxel value than before."""
 
 FEATURE_NAMES: tuple[str, ...] = tuple(data_catalog.features())
-FAMILIES: tuple[str, ...] = tuple(dict.fromkeys(feature.family for feature in data_catalog.features().values()))
 
 Spacing = tuple[float, float, float]
 
@@ -69,10 +69,17 @@ class ExtractionSpec:
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> ExtractionSpec:
-        """Read the short form or a PyRadiomics parameter file; see `ren_features.spec_file`."""
-        from ren_features.spec_file import read_spec
+        """Read the short form or a PyRadiomics parameter file; see `ren_features.spec_file`.
 
-        return read_spec(path)
+        Raises
+        ------
+        SpecError
+            Naming the file and every key that would not be honoured.
+        """
+        try:
+            return cls(**read_fields(Path(path)))
+        except SpecError as error:
+            raise SpecError(f"spec {path}: {error}") from error
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -17,10 +17,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import data_catalog
 from ren_features.errors import SpecError
 from ren_features.regions import RegionSet
-from ren_features.spec import FAMILIES, ExtractionSpec
 from ren_features.yaml_file import mapping, names, read_yaml, refuse_unknown
+
+FAMILIES: tuple[str, ...] = tuple(dict.fromkeys(feature.family for feature in data_catalog.features().values()))
 
 SHORT_KEYS = {"engine", "spacing_mm", "bin_width", "regions", "features", "tolerance_mm"}
 PYRADIOMICS_KEYS = {"setting", "imageType", "featureClass"}
@@ -43,21 +45,16 @@ FIXED_SETTINGS: dict[str, Any] = {
 }
 
 
-def read_spec(path: str | Path) -> ExtractionSpec:
-    """Read a spec in either form.
+def read_fields(path: Path) -> dict[str, Any]:
+    """Read the fields of an `ExtractionSpec` in either form.
 
     Raises
     ------
     SpecError
-        Naming the file and every key that would not be honoured.
+        Naming every key that would not be honoured.
     """
-    path = Path(path)
     content = mapping(read_yaml(path, "spec"), f"spec {path}")
-    try:
-        fields = _from_pyradiomics(content) if PYRADIOMICS_KEYS & set(content) else _from_short_form(content, path.parent)
-        return ExtractionSpec(**fields)
-    except SpecError as error:
-        raise SpecError(f"spec {path}: {error}") from error
+    return _from_pyradiomics(content) if PYRADIOMICS_KEYS & set(content) else _from_short_form(content, path.parent)
 
 
 def _from_short_form(content: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import SimpleITK as sitk
 
-from ren_features.image_file import to_itk
+from ren_features.images.image_file import to_itk
 from ren_features.volume import Volume
 from tests.phantom import chest_phantom
 from tests.random_store import write_random_store

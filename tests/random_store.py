@@ -11,9 +11,9 @@ import polars as pl
 
 import data_catalog
 from ren_features import ExtractionSpec, FeatureStore
-from ren_features.provenance import Run
 from ren_features.regions import REN_REGIONS
 from ren_features.store.connection import transaction
+from ren_features.store.provenance import Run
 from ren_features.store.rows import insert, insert_frame
 from ren_features.store.schema import create_views
 from ren_features.store.writing import finish_run, write_run

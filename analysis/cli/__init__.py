@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analysis.cli import figures
-from ren_features.command_line import application, run
+from ren_features.console.command_line import application, run
 
 app = application(
     "ren-analysis",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ren_features.command_line import Jobs, Store
+from ren_features.console.command_line import Jobs, Store
 from ren_models.cli.options import SoundOnly, SplitId, Task
 
 if TYPE_CHECKING:
@@ -171,8 +171,8 @@ def comparison(
 def _fit_missing(store: Path, plan: Plan, jobs: int | None) -> None:
     """Make and store the fits of a plan that the store lacks; a store that has them is not opened for writing."""
     from ren_features import FeatureStore
+    from ren_features.console.progress import counter
     from ren_features.cores import available_cores
-    from ren_features.progress import counter
     from ren_models.running import is_stored, missing_fits, run_experiment
     from ren_models.summary import notes
 

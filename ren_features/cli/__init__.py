@@ -6,7 +6,7 @@ Imports of the library stand inside the commands, so that `--help` answers at on
 from __future__ import annotations
 
 from ren_features.cli import build, cohort, reading, report, synth
-from ren_features.command_line import application, run
+from ren_features.console.command_line import application, run
 
 app = application(
     "ren-features",

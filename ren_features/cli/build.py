@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ren_features.cli.options import DateFormat, Encoding, RegionsFile, SpecFile, ToleranceMm, echo_notes, read_settings
-from ren_features.command_line import INTERRUPTED, Store
+from ren_features.console.command_line import INTERRUPTED, Store
 
 if TYPE_CHECKING:
-    from ren_features.build_store import Summary
+    from ren_features.building.build_store import Summary
 
 
 def build(
@@ -40,10 +40,10 @@ def build(
 
     Example: ren-features build cohort.csv --store ren.duckdb --jobs 4
     """
-    from ren_features.build_store import build as build_store
+    from ren_features.building.build_store import build as build_store
     from ren_features.cli.progress import listener
-    from ren_features.cohort import read_cohort
-    from ren_features.table_file import TableForm
+    from ren_features.manifest.parser import read_cohort
+    from ren_features.manifest.table_file import TableForm
 
     settings = read_settings(spec, regions, engine, tolerance_mm)
     read = read_cohort(cohort, TableForm(encoding, date_format))

@@ -74,7 +74,7 @@ def manifest(
     """
     from ren_features.errors import CohortError
     from ren_features.manifest import ExportOptions, LabelsTable, write_manifest
-    from ren_features.table_file import TableForm
+    from ren_features.manifest.table_file import TableForm
 
     if not labels and any((keep, label_values, encoding, date_format)):
         raise CohortError("--keep, --label-values, --encoding and --date-format: expected --labels, which they are for")
@@ -115,10 +115,10 @@ def validate(
 
     Example: ren-features validate cohort.csv
     """
-    from ren_features.cohort import read_cohort
     from ren_features.cores import available_cores
-    from ren_features.table_file import TableForm
-    from ren_features.validation import problems_of
+    from ren_features.manifest.parser import read_cohort
+    from ren_features.manifest.table_file import TableForm
+    from ren_features.manifest.validation import problems_of
 
     settings, found = (
         read_settings(spec, regions, tolerance_mm=tolerance_mm),
@@ -127,8 +127,8 @@ def validate(
     echo_notes(found.notes)
     jobs = jobs or available_cores()
     if deep:
-        from ren_features.deep_validation import validate_deeply
-        from ren_features.progress import counter
+        from ren_features.console.progress import counter
+        from ren_features.manifest.deep_validation import validate_deeply
 
         with counter(len(found.scans), "scans") as tell:
             checked = validate_deeply(found, settings, segment=segment, weights=weights, jobs=jobs, tell=tell)

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 from rich.progress import Progress
 
-from ren_features.build_store import Listener
-from ren_features.outcome import Failure, Outcome
-from ren_features.plan import Plan
-from ren_features.progress import bars, print_line
+from ren_features.building.build_store import Listener
+from ren_features.building.plan import Plan
+from ren_features.console.progress import bars, print_line
+from ren_features.measuring.outcome import Failure, Outcome
 from ren_features.scan import Scan
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ren_features.command_line import Store
+from ren_features.console.command_line import Store
 from ren_features.errors import StoreError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def describe(
 
     Example: ren-features describe original_glcm_Contrast
     """
-    from ren_features.description import describe as description
+    from ren_features.store.description import describe as description
 
     typer.echo(description(name, store))
 

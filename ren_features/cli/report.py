@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ren_features.command_line import Store
+from ren_features.console.command_line import Store
 
 
 def report(

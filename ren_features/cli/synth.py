@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ren_features.command_line import INTERRUPTED
+from ren_features.console.command_line import INTERRUPTED
 
 
 def synth(
@@ -29,8 +29,8 @@ def synth(
 
     Example: ren-features synth demo --patients 24 --seed 1
     """
+    from ren_features.console.progress import counter
     from ren_features.cores import available_cores
-    from ren_features.progress import counter
     from ren_features.synthetic import CohortParameters, write_cohort
 
     parameters = CohortParameters(patients, seed, scans_per_patient, spacing, prevalence, effect, scanners, scanner_bias, faults)

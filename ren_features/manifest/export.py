@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ren_features.acquisition import TECHNICAL_TAGS
 from ren_features.errors import CohortError
-from ren_features.identities import Identities, Identity
-from ren_features.image_path import IMAGE_SUFFIXES
+from ren_features.images.acquisition import TECHNICAL_TAGS
+from ren_features.images.dicom.identities import Identities, Identity
+from ren_features.images.image_path import IMAGE_SUFFIXES
+from ren_features.manifest.pseudonyms import Pseudonyms, secret_file
 from ren_features.manifest.rows import Row, Rows, note, relative
-from ren_features.pseudonyms import Pseudonyms, secret_file
 
 if TYPE_CHECKING:
-    from ren_features.dicom.export import ScanFound
+    from ren_features.images.dicom.export import ScanFound
 
 KEY_NAME = "id.key"
 
@@ -56,7 +56,7 @@ def rows_of_export(folder: Path, output: Path, masks: Path | None, how: ExportOp
     CohortError
         When there is none, or a file that is to be written cannot be.
     """
-    from ren_features.dicom.export import picked, read_export  # most cohorts have no DICOM, and need not wait for pydicom
+    from ren_features.images.dicom.export import picked, read_export  # most cohorts have no DICOM, and need not wait for pydicom
 
     export = read_export(folder, masks, how.tolerance_mm)
     scans = picked(export.scans, how.pick) if how.pick else list(export.scans)

@@ -11,8 +11,8 @@ import polars as pl
 
 from ren_features.errors import CohortError
 from ren_features.manifest.rows import Rows, note
-from ren_features.table_cells import LABEL_PREFIX, label_values, with_label_numbers
-from ren_features.table_file import PLAIN, TableForm, read_table
+from ren_features.manifest.table_cells import LABEL_PREFIX, label_values, with_label_numbers
+from ren_features.manifest.table_file import PLAIN, TableForm, read_table
 
 JOIN_KEYS = ("scan_id", "patient_id")
 

@@ -12,8 +12,8 @@ from typing import Any
 import data_catalog
 from ren_features.errors import CohortError, SpecError
 from ren_features.manifest.rows import Row, Rows, note, relative
+from ren_features.manifest.table_file import TableForm, read_table
 from ren_features.regions import LABEL_SCHEMES
-from ren_features.table_file import TableForm, read_table
 from ren_features.yaml_file import mapping, read_yaml, refuse_unknown
 
 FIELD = re.compile(r"\{(patient|scan)(?::([^{}]*))?\}")

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from ren_features.errors import CohortError
-from ren_features.identities import Identities
+from ren_features.images.dicom.identities import Identities
 from ren_features.manifest.rows import note
 
 NOT_WORDS = ("patient_id", "scan_id", "study_id", "series_uid")

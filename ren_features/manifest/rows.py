@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ren_features.identities import Identities
+from ren_features.images.dicom.identities import Identities
 
 Row = dict[str, str]
 

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from ren_features.errors import CohortError
-from ren_features.image_path import IMAGE_SUFFIXES
+from ren_features.images.image_path import IMAGE_SUFFIXES
 from ren_features.manifest.rows import Row, Rows, note, relative
 from ren_features.regions import LABEL_SCHEMES
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import polars as pl
 
-from ren_features.cohort import Cohort, read_cohort
+from ren_features.cohort import Cohort
 from ren_features.draft import draft_of
 from ren_features.errors import CohortError
-from ren_features.image_path import IMAGE_SUFFIXES, files_of, is_dicom
+from ren_features.images.image_path import IMAGE_SUFFIXES, files_of, is_dicom
 from ren_features.manifest.export import ExportOptions, rows_of_export
 from ren_features.manifest.labels import LabelsTable
 from ren_features.manifest.layout import Layout
+from ren_features.manifest.parser import read_cohort
 from ren_features.manifest.privacy import refuse_identities
 from ren_features.manifest.rows import Rows
 from ren_features.manifest.tree import Images, images_of, rows_of_tree

@@ -10,9 +10,9 @@ from typing import Any, Protocol, cast
 from numpy.typing import NDArray
 
 from ren_features.errors import GeometryError, SpecError
-from ren_features.extents import Extent, as_labels, joined, label_extents
 from ren_features.regions import LUNGMASK, LabelScheme, RegionSet
 from ren_features.spec import ExtractionSpec, Spacing, check_engine
+from ren_features.voxels.extents import Extent, as_labels, joined, label_extents
 
 Features = dict[str, float]
 

@@ -10,8 +10,8 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ren_features.extents import Extent, joined
 from ren_features.spec import ExtractionSpec, Spacing
+from ren_features.voxels.extents import Extent, joined
 
 MARGIN = 1
 """Voxels around a region's box: PyRadiomics refuses a mask without background."""

@@ -10,10 +10,10 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from ren_features.histogram import FIRST_HU, LAST_HU, WIDTH_HU
 from ren_features.report import svg
 from ren_features.report.scans import GalleryScan
 from ren_features.report.svg import Scale
+from ren_features.voxels.histogram import FIRST_HU, LAST_HU, WIDTH_HU
 
 WIDTH, HEIGHT = 310, 206
 LEFT, TOP, BOTTOM = 32, 22, 38

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from ren_features.preview import structure_colours
+from ren_features.measuring.preview import structure_colours
 from ren_features.report import charts, svg
 from ren_features.report.facts import Facts
 from ren_features.report.pictures import Picture

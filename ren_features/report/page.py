@@ -14,14 +14,14 @@ from markupsafe import Markup
 
 from ren_features.draft import draft_of
 from ren_features.errors import StoreError
-from ren_features.preview import preview_folder
-from ren_features.provenance import package_versions
+from ren_features.measuring.preview import preview_folder
 from ren_features.report import svg
 from ren_features.report.content import content
 from ren_features.report.facts import read_facts
 from ren_features.report.pictures import find_picture
 from ren_features.report.scans import region_name
 from ren_features.store import FeatureStore
+from ren_features.store.provenance import package_versions
 
 SCRIPTS = ("values.js", "viewer.js", "gallery.js")
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ren_features.fingerprint import Fingerprint
-from ren_features.preview import preview_path, thumbnail_path
+from ren_features.images.fingerprint import Fingerprint
+from ren_features.measuring.preview import preview_path, thumbnail_path
 from ren_features.report.scans import GalleryScan
 
 

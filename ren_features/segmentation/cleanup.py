@@ -11,7 +11,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ren_features.extents import label_extents
+from ren_features.voxels.extents import label_extents
 
 SMALLEST_PIECE = Fraction(1, 100)
 """Of a label's voxels; a connected piece with fewer is an island. A fraction, so that exactly this share always stays."""

@@ -10,8 +10,8 @@ import SimpleITK as sitk
 
 from ren_features.draft import draft_of
 from ren_features.errors import SegmentationError
-from ren_features.fingerprint import content_digest
-from ren_features.image_file import read_mask, to_itk
+from ren_features.images.fingerprint import content_digest
+from ren_features.images.image_file import read_mask, to_itk
 from ren_features.regions import LUNGMASK
 from ren_features.segmentation.cleanup import clean_up
 from ren_features.segmentation.networks import load, weight_files

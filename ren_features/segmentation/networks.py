@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ren_features.errors import SegmentationError
-from ren_features.fingerprint import content_digest
+from ren_features.images.fingerprint import content_digest
 
 LOBES, LUNGS = "LTRCLobes", "R231"
 WEIGHTS = {LOBES: "unet_ltrclobes-3a07043d.pth", LUNGS: "unet_r231-d5d2fc3d.pth"}

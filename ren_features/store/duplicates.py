@@ -9,11 +9,11 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from ren_features.histogram import BINS
-from ren_features.near_copies import alike, in_several
 from ren_features.quality import RULES, WHOLE_SCAN
 from ren_features.store.connection import Connection, transaction
+from ren_features.store.near_copies import alike, in_several
 from ren_features.store.rows import Row, delete, insert
+from ren_features.voxels.histogram import BINS
 
 SHOWN = 10
 """Scans that a finding names."""

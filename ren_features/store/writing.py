@@ -8,17 +8,17 @@ from contextlib import contextmanager
 from dataclasses import asdict
 
 import data_catalog
-from ren_features.acquisition import TECHNICAL_TAGS
 from ren_features.cohort import Cohort
 from ren_features.errors import CohortError, StoreError
-from ren_features.fingerprint import FileHash, Fingerprint
-from ren_features.outcome import Measurement, Outcome
-from ren_features.provenance import Run
+from ren_features.images.acquisition import TECHNICAL_TAGS
+from ren_features.images.fingerprint import FileHash, Fingerprint
+from ren_features.measuring.outcome import Measurement, Outcome
 from ren_features.quality import RULES_ID
 from ren_features.regions import RegionSet
 from ren_features.scan import Scan
 from ren_features.spec import ExtractionSpec
 from ren_features.store.connection import Connection, transaction
+from ren_features.store.provenance import Run
 from ren_features.store.rows import Row, delete, insert, now
 from ren_features.store.schema import create_views
 

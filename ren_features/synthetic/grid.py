@@ -13,7 +13,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from ren_features.bspline import interpolate
+from ren_features.voxels.bspline import interpolate
 
 Floats = NDArray[np.float32]
 

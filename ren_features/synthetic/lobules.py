@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ren_features.kernel import kernel
 from ren_features.synthetic.grid import Box, Floats, Grid
+from ren_features.voxels.kernel import kernel
 
 JITTER = 0.8
 """How far a seed may lie from the middle of its cube, as a part of the cube: 0 would give cubes."""

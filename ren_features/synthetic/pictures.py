@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ren_features.draft import draft_of
-from ren_features.image_file import read_image, read_mask
-from ren_features.preview import LOBE_COLOURS, Plane, draw_plane, rgb
+from ren_features.images.image_file import read_image, read_mask
+from ren_features.measuring.preview import LOBE_COLOURS, Plane, draw_plane, rgb
 from ren_features.regions import LUNGMASK
 from ren_features.synthetic.cohort import PatientPlan, Visit
 from ren_features.synthetic.disease import Pattern

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ren_features.kernel import kernel
 from ren_features.synthetic.grid import Floats, Grid
+from ren_features.voxels.kernel import kernel
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ren_features.errors import CohortError
 from ren_features.execution import WorkerDiedError, run_tasks
-from ren_features.image_file import to_itk
+from ren_features.images.image_file import to_itk
 from ren_features.regions import LUNGMASK
 from ren_features.synthetic.body import BLOOD_HU
 from ren_features.synthetic.cohort import PatientPlan, Visit, end_of_follow_up, labels_of, patient_rng, plan_cohort

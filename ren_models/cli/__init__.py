@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ren_features.command_line import application, run
+from ren_features.console.command_line import application, run
 from ren_models.cli import check, radiomics, split
 
 app = application(

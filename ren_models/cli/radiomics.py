@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ren_features.command_line import Jobs, Store
+from ren_features.console.command_line import Jobs, Store
 from ren_models.cli.options import SoundOnly, SplitId, Task, open_to_write
 
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ def chance(
 
 def _run(store: FeatureStore, experiment: Experiment, fits: Sequence[Fit], jobs: int | None) -> None:
     """Make the fits that the store lacks, and print the outcome."""
+    from ren_features.console.progress import counter
     from ren_features.cores import available_cores
-    from ren_features.progress import counter
     from ren_models.running import is_stored, missing_fits, run_experiment
     from ren_models.summary import notes, summary
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ren_features.command_line import Store
+from ren_features.console.command_line import Store
 from ren_models.cli.options import Task, open_to_write
 
 

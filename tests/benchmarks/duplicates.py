@@ -16,10 +16,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ren_features import FeatureStore
-from ren_features.histogram import FIRST_HU, LAST_HU, WIDTH_HU
 from ren_features.regions import REN_REGIONS
 from ren_features.store.duplicates import duplicate_scans, mark_duplicates
 from ren_features.store.rows import insert, insert_frame
+from ren_features.voxels.histogram import FIRST_HU, LAST_HU, WIDTH_HU
 
 
 def main() -> None:

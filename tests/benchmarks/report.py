@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from ren_features.fingerprint import Fingerprint
-from ren_features.image_file import to_itk
-from ren_features.preview import preview_folder, preview_path, thumbnail_path, write_preview
+from ren_features.images.fingerprint import Fingerprint
+from ren_features.images.image_file import to_itk
+from ren_features.measuring.preview import preview_folder, preview_path, thumbnail_path, write_preview
 from ren_features.regions import LUNGMASK
 from ren_features.report import write_report
 from ren_features.store import FeatureStore

@@ -19,19 +19,19 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
-from ren_features.acquisition import UNTOLD
-from ren_features.examination import Examination
-from ren_features.extents import Extent, label_extents
-from ren_features.fingerprint import hash_file
-from ren_features.histogram import label_histograms
-from ren_features.image_file import read_image, read_mask
-from ren_features.preparation import Prepared
+from ren_features.images.acquisition import UNTOLD
+from ren_features.images.fingerprint import hash_file
+from ren_features.images.image_file import read_image, read_mask
+from ren_features.measuring.examination import Examination
+from ren_features.measuring.preparation import Prepared
 from ren_features.quality import Finding, findings
 from ren_features.radiomics import extract
 from ren_features.regions import LUNGMASK, REN_REGIONS
-from ren_features.resampling import to_analysis_grid
-from ren_features.void import void_voxels
 from ren_features.volume import Volume
+from ren_features.voxels.extents import Extent, label_extents
+from ren_features.voxels.histogram import label_histograms
+from ren_features.voxels.resampling import to_analysis_grid
+from ren_features.voxels.void import void_voxels
 from tests.benchmarks.commands import COMMAND, seconds
 from tests.phantom import chest_phantom
 

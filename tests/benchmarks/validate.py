@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from ren_features.image_file import to_itk
+from ren_features.images.image_file import to_itk
 from ren_features.volume import Volume
 from tests.benchmarks.commands import COMMAND, seconds
-from tests.ren_features.dicom.files import write_series
+from tests.ren_features.images.dicom.files import write_series
 
 SLICES = 300
 

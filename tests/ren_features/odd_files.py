@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ren_features.measurement import measure_scan
+from ren_features.measuring.measurement import measure_scan
 from ren_features.scan import Scan
 from ren_features.segmentation.masks import LobeMasks
 from ren_features.spec import ExtractionSpec

@@ -6,8 +6,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from ren_features.cohort import Cohort, read_cohort
+from ren_features.cohort import Cohort
 from ren_features.errors import CohortError
+from ren_features.manifest.parser import read_cohort
 from ren_features.scan import Scan
 
 GOOD = {"patient_id": "p1", "scan_id": "s1", "image": "ct.nii.gz"}

@@ -8,19 +8,19 @@ import pytest
 import SimpleITK as sitk
 
 from ren_features import FeatureStore, build
-from ren_features.extents import label_extents
-from ren_features.histogram import BINS, FIRST_HU, WIDTH_HU, label_histograms, merged
-from ren_features.image_file import to_itk
-from ren_features.measurement import measure_scan
-from ren_features.pieces import largest_pieces
+from ren_features.images.image_file import to_itk
+from ren_features.measuring.measurement import measure_scan
+from ren_features.measuring.pieces import largest_pieces
 from ren_features.quality import RULES, WHOLE_SCAN, Observation, findings
 from ren_features.regions import LUNGMASK, RegionSet
 from ren_features.scan import Scan
 from ren_features.segmentation.masks import LobeMasks
 from ren_features.spec import ExtractionSpec
 from ren_features.volume import Volume
+from ren_features.voxels.extents import label_extents
+from ren_features.voxels.histogram import BINS, FIRST_HU, WIDTH_HU, label_histograms, merged
 from tests.phantom import chest_phantom
-from tests.ren_features.dicom.files import write_series
+from tests.ren_features.images.dicom.files import write_series
 
 SPEC = ExtractionSpec(spacing_mm=None, features=("firstorder",))
 LABEL = LUNGMASK.labels

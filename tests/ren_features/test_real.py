@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from ren_features import ExtractionSpec, FeatureStore, RegionSet, build
-from ren_features.image_file import read_ct, read_image, read_mask
-from ren_features.lobe_mask import read_lobes
+from ren_features.images.image_file import read_ct, read_image, read_mask
+from ren_features.images.lobe_mask import read_lobes
 from ren_features.radiomics import extract
 from ren_features.regions import LABEL_SCHEMES, LUNGMASK
-from tests.ren_features.dicom.files import write_rtstruct, write_seg, write_series
+from tests.ren_features.images.dicom.files import write_rtstruct, write_seg, write_series
 
 pytestmark = pytest.mark.real
 

@@ -11,7 +11,7 @@ import SimpleITK as sitk
 
 from ren_features import FeatureStore
 from ren_features.errors import LeakageError, SplitError
-from ren_features.image_file import to_itk
+from ren_features.images.image_file import to_itk
 from ren_models.experts import RadiomicsExpert
 from ren_models.experts.settings import RadiomicsSettings
 from ren_models.groups import contradictions, named, patient_groups

@@ -14,8 +14,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ren_features.kernel import kernel
 from ren_features.spec import Spacing
+from ren_features.voxels.kernel import kernel
 
 
 def diameters(rows: NDArray[np.int32], columns: NDArray[np.int32], spacing_mm: Spacing) -> tuple[float, float, float, float]:

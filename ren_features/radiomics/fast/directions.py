@@ -11,8 +11,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from ren_features.kernel import kernel
 from ren_features.radiomics.fast.voxels import LEVEL_BITS, MOST_LEVELS
+from ren_features.voxels.kernel import kernel
 
 DIRECTIONS = np.array([step for step in product((-1, 0, 1), repeat=3) if step > (0, 0, 0)])
 """Shape (13, 3): steps along z, y, x, each forward in array order."""

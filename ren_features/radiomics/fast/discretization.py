@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ren_features.errors import SpecError, VolumeError
-from ren_features.extents import Extent, joined
-from ren_features.kernel import kernel
 from ren_features.radiomics.fast.structures import structures_of
 from ren_features.radiomics.fast.voxels import LEVEL_BITS, MOST_LEVELS, Counted, Voxels
 from ren_features.volume import Box
+from ren_features.voxels.extents import Extent, joined
+from ren_features.voxels.kernel import kernel
 
 MOST_INTENSITIES = 1 << 16
 """Whole intensities are counted one by one when they spread no further."""

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ren_features.cores import available_cores, linear_algebra_on_one_thread
-from ren_features.extents import Extent
 from ren_features.radiomics.fast import first_order, glcm, gldm, glrlm, glszm, neighbourhoods, ngtdm, shape
 from ren_features.radiomics.fast.discretization import discretize, shares_edges
 from ren_features.radiomics.fast.neighbourhoods import Neighbourhoods
@@ -18,6 +17,7 @@ from ren_features.radiomics.fast.sizes import SizeMatrix
 from ren_features.radiomics.fast.structures import in_turns
 from ren_features.radiomics.fast.voxels import Voxels
 from ren_features.spec import ExtractionSpec, Spacing
+from ren_features.voxels.extents import Extent
 
 FeaturesOfRegion = Callable[[int], dict[str, float]]
 

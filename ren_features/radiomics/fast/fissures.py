@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ren_features.kernel import kernel
 from ren_features.radiomics.fast.voxels import LEVEL_BITS, MOST_LEVELS
+from ren_features.voxels.kernel import kernel
 
 
 def joint_regions(member: NDArray[np.bool_]) -> NDArray[np.int64]:

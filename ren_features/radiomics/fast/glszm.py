@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ren_features.kernel import kernel
 from ren_features.radiomics.fast.directions import DIRECTIONS, FIRST_OF_BITS, equal_neighbours, flat_offsets
 from ren_features.radiomics.fast.sizes import SizeMatrix, size_statistics
 from ren_features.radiomics.fast.voxels import LEVEL_BITS, MOST_LEVELS, Voxels
+from ren_features.voxels.kernel import kernel
 
 NAMES = {
     "GrayLevelNonUniformity": "level_nonuniformity",

@@ -14,11 +14,11 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
-from ren_features.kernel import kernel
 from ren_features.radiomics.fast.diameters import diameters
 from ren_features.radiomics.fast.voxels import LEVEL_BITS, Voxels
 from ren_features.spec import Spacing
 from ren_features.volume import Box
+from ren_features.voxels.kernel import kernel
 
 CORNERS = np.array([(z, y, x) for z in (0, 1) for y in (0, 1) for x in (0, 1)])
 """Corners of a cell in the order of the bits of its number: the voxel at corner k is inside when bit k is set."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ren_features.kernel import kernel
 from ren_features.radiomics.fast.directions import (
     COUNT_BITS,
     FIRST_OF_BITS,
@@ -15,6 +14,7 @@ from ren_features.radiomics.fast.directions import (
 )
 from ren_features.radiomics.fast.fissures import count_at_fissure
 from ren_features.radiomics.fast.voxels import LEVEL_BITS, MOST_LEVELS
+from ren_features.voxels.kernel import kernel
 
 NEIGHBOURS = 26
 

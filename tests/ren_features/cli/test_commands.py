@@ -255,7 +255,7 @@ def test_describe_says_what_a_name_means(ren, name, text):
 
 
 def test_describe_knows_every_name_of_the_catalog():
-    from ren_features.description import describe
+    from ren_features.store.description import describe
 
     columns = {column for table in data_catalog.tables().values() for column in table.columns}
     regions = {region.name for region in REN_REGIONS.regions}

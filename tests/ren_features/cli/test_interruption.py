@@ -11,7 +11,7 @@ import pytest
 import SimpleITK as sitk
 
 from ren_features import FeatureStore
-from ren_features.image_file import to_itk
+from ren_features.images.image_file import to_itk
 from tests.conftest import COMMAND
 from tests.phantom import chest_phantom
 

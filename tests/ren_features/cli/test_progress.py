@@ -7,7 +7,7 @@ from rich.progress import Progress
 
 from ren_features import ExtractionSpec, build
 from ren_features.cli.progress import Bar, Lines, listener
-from ren_features.progress import Rate
+from ren_features.console.progress import Rate
 
 SPEC = ExtractionSpec(spacing_mm=None, features=("firstorder",))
 

@@ -13,16 +13,16 @@ import SimpleITK as sitk
 
 import data_catalog
 from ren_features import FeatureStore
-from ren_features.cohort import read_cohort
 from ren_features.errors import CohortError, SpecError
-from ren_features.image_file import to_itk
+from ren_features.images.image_file import to_itk
 from ren_features.manifest import write_manifest
 from ren_features.manifest.layout import Layout
+from ren_features.manifest.parser import read_cohort
 from ren_features.regions import LABEL_SCHEMES, LUNGMASK
 from ren_features.volume import Volume
 from tests.conftest import COMMAND
 from tests.phantom import chest_phantom
-from tests.ren_features.dicom.files import write_series
+from tests.ren_features.images.dicom.files import write_series
 from tests.ren_features.segmentation.weights import write_weights
 
 FILES = {

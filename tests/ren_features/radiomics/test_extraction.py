@@ -6,10 +6,10 @@ import SimpleITK as sitk
 from radiomics.featureextractor import RadiomicsFeatureExtractor
 
 from ren_features.errors import GeometryError, SpecError
-from ren_features.extents import joined, label_extents
 from ren_features.radiomics import extract, refusal
 from ren_features.regions import LABEL_SCHEMES, LUNGMASK, REN_REGIONS, RegionSet
 from ren_features.spec import FEATURE_NAMES, ExtractionSpec
+from ren_features.voxels.extents import joined, label_extents
 from tests.phantom import chest_phantom
 
 SPACING = (2.5, 0.7, 0.8)

@@ -18,13 +18,13 @@ from hypothesis.extra.numpy import arrays
 from threadpoolctl import threadpool_info
 
 from ren_features.errors import SpecError, VolumeError
-from ren_features.extents import label_extents
 from ren_features.radiomics import extract
 from ren_features.radiomics.fast import discretization, glcm, glrlm, glszm, neighbourhoods
 from ren_features.radiomics.fast.discretization import discretize
 from ren_features.radiomics.fast.structures import in_turns
 from ren_features.regions import REN_REGIONS, RegionSet
 from ren_features.spec import ExtractionSpec
+from ren_features.voxels.extents import label_extents
 from tests.phantom import chest_phantom
 from tests.ren_features.radiomics import plain
 

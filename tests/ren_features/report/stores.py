@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from ren_features import ExtractionSpec, build
-from ren_features.fingerprint import Fingerprint
-from ren_features.preview import preview_folder, preview_path, write_preview
+from ren_features.images.fingerprint import Fingerprint
+from ren_features.measuring.preview import preview_folder, preview_path, write_preview
 from ren_features.regions import LUNGMASK
 from ren_features.store.connection import connect_to_write
 

@@ -17,7 +17,7 @@ import pytest
 import SimpleITK as sitk
 
 from ren_features.errors import SegmentationError
-from ren_features.image_file import read_mask, to_itk
+from ren_features.images.image_file import read_mask, to_itk
 from ren_features.regions import LUNGMASK
 from ren_features.segmentation.cleanup import clean_up
 from ren_features.segmentation.making import MadeMask, make_mask

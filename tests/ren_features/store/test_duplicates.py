@@ -5,13 +5,13 @@ import pytest
 import SimpleITK as sitk
 
 from ren_features import ExtractionSpec, FeatureStore, build
-from ren_features.extents import label_extents
-from ren_features.histogram import label_histograms
-from ren_features.image_file import to_itk
-from ren_features.label_digest import joined_digest, label_digests
-from ren_features.near_copies import MOST_DIFFERENT, alike, in_several
+from ren_features.images.image_file import to_itk
 from ren_features.store.duplicates import duplicate_scans
+from ren_features.store.near_copies import MOST_DIFFERENT, alike, in_several
 from ren_features.volume import Volume
+from ren_features.voxels.extents import label_extents
+from ren_features.voxels.histogram import label_histograms
+from ren_features.voxels.label_digest import joined_digest, label_digests
 from tests.phantom import chest_phantom
 
 SIZE = (50, 42, 54)

@@ -12,13 +12,13 @@ from scipy.stats import spearmanr
 
 import data_catalog
 from ren_features import ExtractionSpec, FeatureStore, build
-from ren_features.cohort import read_cohort
-from ren_features.image_file import read_image, read_mask
+from ren_features.images.image_file import read_image, read_mask
+from ren_features.manifest.parser import read_cohort
+from ren_features.manifest.validation import problems_of
 from ren_features.regions import LUNGMASK, REN_REGIONS
 from ren_features.synthetic import CohortParameters, write_cohort
 from ren_features.synthetic.faults import FAULTS
 from ren_features.synthetic.parameters import PopulationParameters
-from ren_features.validation import problems_of
 from tests.conftest import COMMAND
 
 SPEC = ExtractionSpec(spacing_mm=None, features=("firstorder",))

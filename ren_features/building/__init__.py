@@ -1,0 +1,1 @@
+"""A cohort to a store: plan what is missing, run it, commit it."""

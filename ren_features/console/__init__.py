@@ -1,0 +1,1 @@
+"""What the command line shows: progress, and errors of one line."""

@@ -1,0 +1,1 @@
+"""Files to volumes: NIfTI, DICOM and the other formats of images and lobe masks."""

@@ -1,0 +1,1 @@
+"""One scan from its files to rows of the store."""

@@ -1,0 +1,1 @@
+"""Arrays of voxels: extents, histograms, resampling, and the numba kernels behind them."""
