@@ -10,7 +10,7 @@ import polars as pl
 
 from analysis.stored_results import Setting
 from ren_models.experts.settings import REN_SETTINGS
-from ren_models.summary import span
+from ren_models.outcomes.summary import span
 
 SOUND_ONLY = " Regions with a quality warning or error are excluded."
 

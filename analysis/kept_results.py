@@ -10,7 +10,7 @@ from ren_features import FeatureStore
 from ren_features.store.connection import transaction
 from ren_features.store.rows import insert_frame
 from ren_features.store.writing import computing
-from ren_models.splits import Split
+from ren_models.splits.rounds import Split
 
 COLUMNS = ("experiment", "method", "region", "round", "metric", "value", "spec_id")
 """Of rows to keep; a value that does not exist is null."""

@@ -8,9 +8,9 @@ import polars as pl
 
 from ren_features import FeatureStore
 from ren_features.errors import StaleError, StoreError
-from ren_models.freshness import COMMANDS, stale_results
-from ren_models.splits import Split
-from ren_models.stored_splits import read_split
+from ren_models.outcomes.freshness import COMMANDS, stale_results
+from ren_models.splits.rounds import Split
+from ren_models.splits.stored import read_split
 
 TEST_ROWS = """
     SELECT m.experiment, m.architecture AS method, p.region, p.patient_id, p.scan_id, p.label AS y, p.probability, p.round

@@ -3,6 +3,6 @@
 Every fit reads its rows through `parts.read_parts`, and is refused any part of a round but the one that it may see.
 """
 
-from ren_models.splits import Round, Split, make_split
+from ren_models.splits.rounds import Round, Split, make_split
 
 __all__ = ["Round", "Split", "make_split"]

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.bootstrap import one_auc
+from analysis.statistics.bootstrap import one_auc
 from ren_features.store import Matrix
-from ren_models.parts import read_part
-from ren_models.splits import Split, make_split
+from ren_models.splits.parts import read_part
+from ren_models.splits.rounds import Split, make_split
 
 
 class Tested(NamedTuple):

@@ -14,11 +14,11 @@ from ren_models.cli.options import SoundOnly, SplitId, Task
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from analysis.figure import Drawing
     from analysis.stored_results import Setting
+    from analysis.style import Drawing
     from ren_features import FeatureStore
-    from ren_models.cross_validation import Fit
-    from ren_models.experiment import Experiment
+    from ren_models.experiments.evaluation import Fit
+    from ren_models.experiments.experiment import Experiment
 
     Plan = Callable[[FeatureStore], tuple[Experiment, Sequence[Fit]]]
 
@@ -68,10 +68,10 @@ def fig3(
 
     Example: ren-analysis fig3 --store ren.duckdb --task has_ILD -o figures --refit 200
     """
-    from analysis.regional import draw_regional
+    from analysis.figures.regional import draw_regional
     from analysis.stored_results import read_setting
     from ren_features import FeatureStore
-    from ren_models.radiomics import plan_refits
+    from ren_models.plans.radiomics import plan_refits
 
     if refit:
         _fit_missing(store, lambda opened: plan_refits(opened, task, refit, split_id=split_id), jobs)
@@ -93,10 +93,10 @@ def fig4(
 
     Example: ren-analysis fig4 --store ren.duckdb --task has_ILD -o figures
     """
-    from analysis.ablation import draw_ablation
+    from analysis.figures.ablation import draw_ablation
     from analysis.stored_results import read_setting
     from ren_features import FeatureStore
-    from ren_models.ablation import plan_ablation
+    from ren_models.plans.ablation import plan_ablation
 
     _fit_missing(store, lambda opened: plan_ablation(opened, task, split_id=split_id, sound_only=sound_only), jobs)
     with FeatureStore(store) as opened:
@@ -118,7 +118,7 @@ def tsne(
 
     Example: ren-analysis tsne --store ren.duckdb --task has_ILD -o figures --no-shape
     """
-    from analysis.projection import draw_projection
+    from analysis.figures.projection import draw_projection
     from analysis.stored_results import read_setting
     from ren_features import FeatureStore
 
@@ -134,7 +134,7 @@ def shap(store: Store, task: Task, output: Folder, split_id: SplitId = None, *, 
 
     Example: ren-analysis shap --store ren.duckdb --task has_ILD -o figures
     """
-    from analysis.attribution import draw_attribution
+    from analysis.figures.attribution import draw_attribution
     from analysis.stored_results import read_setting
     from ren_features import FeatureStore
 
@@ -160,7 +160,7 @@ def comparison(
     Example: ren-analysis comparison --store ren.duckdb --task has_ILD -o figures --baseline "radiomics LLL"
     """
     from analysis.stored_results import read_setting
-    from analysis.tables import draw_comparison
+    from analysis.tables.comparison import draw_comparison
     from ren_features import FeatureStore
 
     with FeatureStore(store) as opened:
@@ -173,8 +173,8 @@ def _fit_missing(store: Path, plan: Plan, jobs: int | None) -> None:
     from ren_features import FeatureStore
     from ren_features.console.progress import counter
     from ren_features.cores import available_cores
-    from ren_models.running import is_stored, missing_fits, run_experiment
-    from ren_models.summary import notes
+    from ren_models.experiments.running import is_stored, missing_fits, run_experiment
+    from ren_models.outcomes.summary import notes
 
     with FeatureStore(store) as opened:
         experiment, fits = plan(opened)

@@ -21,7 +21,7 @@ def check(
     Example: ren-models check --store ren.duckdb
     """
     from ren_features import FeatureStore
-    from ren_models.checking import check_store
+    from ren_models.outcomes.checking import check_store
 
     with FeatureStore(store) as opened:
         models = opened.sql("SELECT count(*) FROM models WHERE ? IS NULL OR task = ?", [task, task]).item()

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ren_features import FeatureStore
-    from ren_models.cross_validation import Fit
-    from ren_models.experiment import Experiment
+    from ren_models.experiments.evaluation import Fit
+    from ren_models.experiments.experiment import Experiment
 
 Params = Annotated[Path | None, typer.Option(help="Settings in YAML, in place of REN's.", show_default=False)]
 
@@ -42,9 +42,9 @@ def radiomics(
     if permute_labels:
         chance(store, task, permute_labels, params, split_id, sound_only=sound_only, jobs=jobs)
         return
-    from ren_models.baselines import plan_baselines
     from ren_models.experts.settings import RadiomicsSettings
-    from ren_models.radiomics import plan_radiomics
+    from ren_models.plans.baselines import plan_baselines
+    from ren_models.plans.radiomics import plan_radiomics
 
     settings = RadiomicsSettings.from_yaml(params) if params else RadiomicsSettings()
     with open_to_write(store) as opened:
@@ -67,7 +67,7 @@ def chance(
     Example: ren-models chance --store ren.duckdb --task has_ILD --shuffles 999
     """
     from ren_models.experts.settings import RadiomicsSettings
-    from ren_models.radiomics import plan_radiomics
+    from ren_models.plans.radiomics import plan_radiomics
 
     settings = RadiomicsSettings.from_yaml(params) if params else RadiomicsSettings()
     with open_to_write(store) as opened:
@@ -79,8 +79,8 @@ def _run(store: FeatureStore, experiment: Experiment, fits: Sequence[Fit], jobs:
     """Make the fits that the store lacks, and print the outcome."""
     from ren_features.console.progress import counter
     from ren_features.cores import available_cores
-    from ren_models.running import is_stored, missing_fits, run_experiment
-    from ren_models.summary import notes, summary
+    from ren_models.experiments.running import is_stored, missing_fits, run_experiment
+    from ren_models.outcomes.summary import notes, summary
 
     for note in notes(store, experiment):
         typer.echo(note, err=True)

@@ -21,8 +21,8 @@ def split(
 
     Example: ren-models split --store ren.duckdb --task has_ILD
     """
-    from ren_models.groups import contradictions, named
-    from ren_models.stored_splits import patient_labels, read_split, store_split
+    from ren_models.splits.groups import contradictions, named
+    from ren_models.splits.stored import patient_labels, read_split, store_split
 
     with open_to_write(store) as opened:
         made = store_split(opened, task, protocol=protocol, folds=folds, seed=seed)

@@ -17,8 +17,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ren_features.draft import draft_of
-from ren_models.inputs import Inputs
-from ren_models.parts import Part
+from ren_models.inputs.matrices import Inputs
+from ren_models.splits.parts import Part
 
 BEST_FEATURE = "best_feature"
 """Method whose one feature is chosen on train; other baselines use all features they are given."""

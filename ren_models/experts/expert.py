@@ -8,8 +8,8 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ren_models.inputs import Inputs
-from ren_models.parts import Part
+from ren_models.inputs.matrices import Inputs
+from ren_models.splits.parts import Part
 
 
 class Expert(Protocol):

@@ -18,7 +18,7 @@ from xgboost.core import XGBoostError
 from ren_features.draft import draft_of
 from ren_features.errors import SplitError, StoreError
 from ren_models.experts.settings import REN_SETTINGS, RadiomicsSettings
-from ren_models.parts import Part
+from ren_models.splits.parts import Part
 
 
 class RadiomicsExpert:

@@ -14,7 +14,7 @@ from ren_features.yaml_file import mapping, read_yaml, refuse_unknown
 
 if TYPE_CHECKING:
     from ren_models.experts.radiomics import RadiomicsExpert
-    from ren_models.inputs import Inputs
+    from ren_models.inputs.matrices import Inputs
 
 RANGES: Mapping[str, tuple[type, float, float]] = {
     "n_estimators": (int, 1, 100_000),

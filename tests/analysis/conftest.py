@@ -9,11 +9,11 @@ import pytest
 
 from analysis.stored_results import Setting, read_setting
 from ren_features import FeatureStore
-from ren_models.ablation import plan_ablation
-from ren_models.baselines import plan_baselines
-from ren_models.radiomics import plan_radiomics
-from ren_models.running import run_experiment
-from ren_models.stored_splits import store_split
+from ren_models.experiments.running import run_experiment
+from ren_models.plans.ablation import plan_ablation
+from ren_models.plans.baselines import plan_baselines
+from ren_models.plans.radiomics import plan_radiomics
+from ren_models.splits.stored import store_split
 from tests.random_store import TASK, write_random_store
 
 

@@ -8,15 +8,15 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import data_catalog
-from analysis.attribution import draw_attribution
+from analysis.figures.attribution import draw_attribution
+from analysis.figures.projection import draw_projection
 from analysis.kept_results import keep
-from analysis.projection import draw_projection
 from analysis.stored_results import read_setting
 from ren_features import FeatureStore
+from ren_models.experiments.running import run_experiment
+from ren_models.experts.files import model_folder
 from ren_models.experts.settings import RadiomicsSettings
-from ren_models.model_files import model_folder
-from ren_models.radiomics import plan_radiomics
-from ren_models.running import run_experiment
+from ren_models.plans.radiomics import plan_radiomics
 from tests.random_store import INFORMATIVE, TASK
 
 

@@ -9,8 +9,8 @@ import argparse
 
 import numpy as np
 
-from analysis.bootstrap import interval, one_auc, patient_counts, weighted_auc
-from ren_models.controls import resample_patients
+from analysis.statistics.bootstrap import interval, one_auc, patient_counts, weighted_auc
+from ren_models.experiments.controls import resample_patients
 from ren_models.mean import mean_over_rounds
 from tests.learners import cross_validate_ridge, simulate_cohort, split_of
 

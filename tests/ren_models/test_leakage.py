@@ -8,13 +8,13 @@ import pytest
 import data_catalog
 from ren_features import FeatureStore
 from ren_features.errors import LeakageError, SplitError
-from ren_models.cross_validation import Evaluation, Fit, evaluate_together
+from ren_models.experiments.evaluation import Evaluation, Fit, evaluate_together
 from ren_models.experts import RadiomicsExpert
 from ren_models.experts.settings import RadiomicsSettings
-from ren_models.inputs import region_inputs, whole_set_inputs
-from ren_models.parts import read_parts
-from ren_models.splits import Round
-from ren_models.stored_splits import store_split
+from ren_models.inputs.matrices import region_inputs, whole_set_inputs
+from ren_models.splits.parts import read_parts
+from ren_models.splits.rounds import Round
+from ren_models.splits.stored import store_split
 from tests.random_store import INFORMATIVE
 
 PLANTED = "original_glcm_Contrast"

@@ -1,0 +1,1 @@
+"""Fit, score and store: the same for every kind of expert."""

@@ -1,0 +1,1 @@
+"""Inputs of experts: matrices of radiomics, age and sex."""

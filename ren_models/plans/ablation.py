@@ -1,0 +1,56 @@
+"""The experiment `ablation`: each family of features alone, and all features without it [REN, Fig. 4].
+
+Methods are `all`, `only_<family>` and `without_<family>`; `all` comes again with shuffled labels, as a control.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import data_catalog
+from ren_features import FeatureStore
+from ren_features.errors import SpecError
+from ren_models.experiments.controls import shuffle_labels
+from ren_models.experiments.evaluation import Fit
+from ren_models.experiments.experiment import Experiment
+from ren_models.experts.settings import REN_SETTINGS
+from ren_models.inputs.matrices import Inputs, of_features, region_inputs
+from ren_models.plans.radiomics import fits_of
+from ren_models.splits.stored import current_split
+
+ALL = "all"
+CONTROL_SEEDS = range(1, 6)
+"""Of shuffled labels: with one alone, a control of few patients is far from 0.5 by chance."""
+
+
+def families() -> tuple[str, ...]:
+    """The seven families in PyRadiomics' order."""
+    return tuple(dict.fromkeys(feature.family for feature in data_catalog.features().values()))
+
+
+def plan_ablation(
+    store: FeatureStore, task: str, *, split_id: str | None = None, sound_only: bool = False
+) -> tuple[Experiment, tuple[Fit, ...]]:
+    """The experiment and its fits, for each region and round, with REN's settings; parameters as of `plan_radiomics`."""
+    split, spec_id = current_split(store, task, split_id), store.latest_spec
+    whole = region_inputs(store, task, spec_id, ALL, sound_only=sound_only)
+    parts = tuple(part for each in whole for part in _parts(each))
+    if not parts:
+        raise SpecError(f"spec {spec_id}: expected features of two families or more, got those of one")
+    fits, left_out = fits_of(store, split, (*whole, *parts))
+    control, _ = fits_of(store, split, whole, shuffle_labels(store, split, CONTROL_SEEDS))
+    experiment = Experiment(
+        "ablation", split, spec_id, REN_SETTINGS, frozenset({"predictions"}), "ablation", left_out, sound_only
+    )
+    return experiment, (*fits, *control)
+
+
+def _parts(inputs: Inputs) -> Iterator[Inputs]:
+    """Each family alone, and without it; a family that was not measured, or that is all there is, has no counterpart."""
+    features = data_catalog.features()
+    for family in families():
+        of_family = {name for name in inputs.matrix.feature_names if features[name].family == family}
+        rest = [name for name in inputs.matrix.feature_names if name not in of_family]
+        if of_family and rest:
+            yield of_features(inputs, f"only_{family}", (name for name in inputs.matrix.feature_names if name in of_family))
+            yield of_features(inputs, f"without_{family}", rest)

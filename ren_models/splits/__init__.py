@@ -1,0 +1,1 @@
+"""Rounds of train, val and test over patients; the only place that hands rows out."""
