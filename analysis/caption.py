@@ -9,7 +9,6 @@ from typing import Any
 import polars as pl
 
 from analysis.stored_results import Setting
-from ren_models.experts.settings import REN_SETTINGS
 from ren_models.outcomes.summary import span
 
 SOUND_ONLY = " Regions with a quality warning or error are excluded."
@@ -75,15 +74,16 @@ def _cohort(setting: Setting, whom: str) -> str:
 
 def _settings(setting: Setting, experiments: tuple[str, ...]) -> str:
     """What experts were fitted with and to, where it is not as in REN."""
-    which = "task = ? AND split_id = ? AND list_contains(?, experiment)"
-    found = setting.store.sql(f"SELECT DISTINCT params FROM models WHERE {which} ORDER BY 1", [*setting.key, list(experiments)])
-    fitted, usual = [json.loads(text) for text in found["params"]], REN_SETTINGS.as_dict()
-    # Experts of another kind have other settings.
-    radiomics = [each for each in fitted if usual.keys() <= each.keys()]
-    changed = [name for name in usual if any(each[name] != usual[name] for each in radiomics)]
-    told = "; ".join(f"{name} {_values([each[name] for each in radiomics])}" for name in changed)
-    sound = SOUND_ONLY if any(each.get("sound_only") for each in fitted) else ""
-    return sound + (f" Settings that are not REN's: {told}." if told else "")
+    models = setting.store.sql(
+        """SELECT DISTINCT params, changed FROM models
+        WHERE task = ? AND split_id = ? AND list_contains(?, experiment) ORDER BY ALL""",
+        [*setting.key, list(experiments)],
+    )
+    fitted, changed = ([json.loads(text) for text in models[column]] for column in ("params", "changed"))
+    names = dict.fromkeys(name for settings in changed for name in settings)
+    values = "; ".join(f"{name} {_values(settings[name] for settings in fitted if name in settings)}" for name in names)
+    sound = SOUND_ONLY if any(settings.get("sound_only") for settings in fitted) else ""
+    return sound + (f" Settings that differ from REN's: {values}." if values else "")
 
 
 def _values(found: Iterable[Any]) -> str:

@@ -8,12 +8,13 @@ import polars as pl
 
 from ren_features import FeatureStore
 from ren_features.errors import StaleError, StoreError
+from ren_models.methods import Method
 from ren_models.outcomes.freshness import COMMANDS, stale_results
 from ren_models.splits.rounds import Split
 from ren_models.splits.stored import read_split
 
 TEST_ROWS = """
-    SELECT m.experiment, m.architecture AS method, p.region, p.patient_id, p.scan_id, p.label AS y, p.probability, p.round
+    SELECT m.experiment, m.kind, m.method, p.region, p.patient_id, p.scan_id, p.label AS y, p.probability, p.round
     FROM predictions p JOIN models m USING (model_id)
     WHERE m.task = ? AND m.split_id = ? AND m.permutation = 0 AND p.part = 'test'
 """
@@ -112,6 +113,19 @@ def expert_experiments(setting: Setting) -> list[str]:
             f"`ren-models radiomics` fits them{there}"
         )
     return found["experiment"].to_list()
+
+
+def methods(setting: Setting, experiment: str) -> list[Method]:
+    """Methods of an experiment: regions in their order, then sets of regions, then the patient."""
+    rows = setting.store.sql(
+        """SELECT architecture, region, region_set, CASE WHEN method NOT IN (architecture, architecture || '_' || region_set)
+            THEN method END AS features
+        FROM models LEFT JOIN regions ON region = name
+        WHERE task = ? AND split_id = ? AND experiment = ?
+        GROUP BY ALL ORDER BY min(position) NULLS LAST, region_set NULLS LAST, method""",
+        [*setting.key, experiment],
+    )
+    return [Method(*row) for row in rows.rows()]
 
 
 def test_rows(setting: Setting, experiment: str) -> pl.DataFrame:

@@ -133,7 +133,7 @@ def _share(hits: NDArray[np.bool_], threshold: float) -> float:
     return float(hits.mean()) if len(hits) and not np.isnan(threshold) else np.nan
 
 
-def evaluate(val: Rows, test: Rows) -> dict[str, float]:
+def score(val: Rows, test: Rows) -> dict[str, float]:
     """Compute every metric of both parts, of scans and (`..._patient`) of patients; the threshold comes from val.
 
     Parameters
@@ -152,7 +152,7 @@ def evaluate(val: Rows, test: Rows) -> dict[str, float]:
 
 
 def aucs_of_test(test: Rows) -> dict[str, float]:
-    """AUCs of test alone, by the names of `evaluate`: all that a chance control needs."""
+    """AUCs of test alone, by the names of `score`: all that a chance control needs."""
     return {"auc_test": auc(test), "auc_test_patient": auc(by_patient(test))}
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
 import numpy as np
+from scipy.special import expit
+from sklearn.metrics import roc_auc_score
 
 from analysis.statistics.bootstrap import one_auc
 from ren_features.store import Matrix
@@ -45,12 +48,12 @@ def cross_validate_ridge(matrix: Matrix, split: Split, features: slice = slice(N
     for number in split.rounds:
         if number.train not in experts:
             train = read_part(matrix, number, "train")
-            experts[number.train] = _ridge(train.X[:, features], train.y)
+            experts[number.train] = _ridge(train.examples.X[:, features], train.y)
         if not np.isin(matrix.patient_ids, sorted(number.test)).any():
             aucs.append(np.nan)  # nobody of this part was drawn
             continue
         test = read_part(matrix, number, "test")
-        scores.append(_with_constant(test.X[:, features]) @ experts[number.train])
+        scores.append(_with_constant(test.examples.X[:, features]) @ experts[number.train])
         aucs.append(one_auc(test.y, scores[-1]))
         parts.append(test)
     y, patients = (np.concatenate([getattr(part, name) for part in parts]) for name in ("y", "patient_ids"))
@@ -64,3 +67,46 @@ def _ridge(features: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _with_constant(features: np.ndarray) -> np.ndarray:
     return np.column_stack([features, np.ones(len(features))])
+
+
+@dataclass(frozen=True)
+class SelectsOnVal:
+    """Settings of an expert that takes the feature with the best AUC in val, as a network takes its best epoch."""
+
+    version: str = "1"
+    selects_on_val: bool = True
+    suffix: str = ".json"
+
+    def as_dict(self):
+        return {}
+
+    def changed(self):
+        return {}
+
+    def expert(self, inputs):  # noqa: ARG002
+        return OneFeature()
+
+
+class OneFeature:
+    """The feature whose sign was learned from train and that is best in val."""
+
+    params: ClassVar[dict] = {}
+    changed: ClassVar[dict] = {}
+
+    def fit(self, train, val=None):
+        rows, selected_on = train.only("train", "a fit").examples, val.only("val", "a selection").examples
+        self.classes_ = np.unique(rows.y)
+        self.signs = np.where(_areas(rows) < 0.5, -1.0, 1.0)
+        self.place = int(np.argmax(_areas(selected_on._replace(X=selected_on.X * self.signs))))
+        return self
+
+    def predict_proba(self, examples):
+        p = expit(self.signs[self.place] * examples.X[:, self.place])
+        return np.column_stack([1 - p, p])
+
+    def embed(self, examples):  # noqa: ARG002
+        return {}
+
+
+def _areas(matrix):
+    return np.array([roc_auc_score(matrix.y, column) for column in matrix.X.T])

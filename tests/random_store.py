@@ -15,8 +15,8 @@ from ren_features.regions import REN_REGIONS
 from ren_features.store.connection import transaction
 from ren_features.store.provenance import Run
 from ren_features.store.rows import insert, insert_frame
+from ren_features.store.runs import finish_run, write_run
 from ren_features.store.schema import create_views
-from ren_features.store.writing import finish_run, write_run
 
 TASK = "ill"
 INFORMATIVE = 20

@@ -57,7 +57,7 @@ def standardised(matrix: Matrix, setting: Setting, round_index: int) -> NDArray[
             f"split {setting.split.split_id}: expected a round from 0 to {len(setting.split.rounds) - 1}, got {round_index}"
         )
     scaler = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
-    return np.asarray(scaler.fit(read_part(matrix, chosen[0], "train").X).transform(matrix.X))
+    return np.asarray(scaler.fit(read_part(matrix, chosen[0], "train").examples.X).transform(matrix.X))
 
 
 def project(vectors: NDArray[np.float64], *, perplexity: float = PERPLEXITY, seed: int = SEED) -> NDArray[np.float64]:
@@ -97,7 +97,7 @@ def draw_projection(
     permutations : int
     """
     regions = region_inputs(setting.store, setting.task, setting.store.latest_spec, sound_only=sound_only)
-    known = {str(each.region): of_patients(each.matrix, setting.split.patients) for each in regions}
+    known = {str(each.method.region): of_patients(each.examples, setting.split.patients) for each in regions}
     chosen = {name: matrix if shape else without_shape(matrix) for name, matrix in known.items()}
     points = {name: project(standardised(matrix, setting, round_index)) for name, matrix in chosen.items()}
     together = project(standardised(stacked(tuple(chosen.values())), setting, round_index))

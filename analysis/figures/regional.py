@@ -18,7 +18,7 @@ from analysis.stored_results import (
     Setting,
     expert_experiments,
     many_classes,
-    regions,
+    methods,
     results,
     staleness,
     test_rows,
@@ -31,13 +31,11 @@ from ren_models.outcomes.summary import span
 from ren_models.plans.baselines import EXPERIMENT as BASELINES
 from ren_models.plans.radiomics import RESAMPLED, SHUFFLED
 
-WHOLE_SETS = {"_lobe_mean": "lobe\nmean", "_all_regions": "all\nregions"}
-"""Endings of the names of experts on several regions, and what stands under them."""
+PLACES = {"lobe_mean": "lobe\nmean", "all_regions": "all\nregions", "patient": "age,\nsex"}
+"""Names on the axis of scopes that are no region."""
 
 BASELINE_MARKS = {"best_feature": ("D", "best single feature"), "mean_hu": ("+", "mean HU"), "volume": ("x", "volume")}
 """Mark and name of each baseline of a region."""
-
-CLINICAL = "age,\nsex"
 
 CAPTION = (
     "AUC by region and architecture, of test scans. Circles: mean over {rounds} rounds; thick lines: 95 % interval of the mean, "
@@ -88,20 +86,17 @@ def regional_auc(setting: Setting) -> pl.DataFrame:
 def _of_experiment(setting: Setting, experiment: str) -> Iterator[dict[str, Any]]:
     values = {metric: results(setting, experiment, metric) for metric in ("auc_test", "auc_test_patient")}
     rows = test_rows(setting, experiment)
-    order = {name: place for place, name in enumerate(regions(setting))}
-    methods = values["auc_test"].select("method", "region").unique().rows()
-    for method, region in sorted(methods, key=lambda key: (order.get(key[1], len(order)), key[0])):
-        architecture, place = place_of(method, region)
-        of_method = pl.col("method") == method, pl.col("region").eq_missing(region)
+    for method in methods(setting, experiment):
+        of_method = pl.col("method") == method.name, pl.col("region").eq_missing(method.region)
         scans, patients = (frame.filter(*of_method)["value"].to_numpy().astype(float) for frame in values.values())
         mean = mean_over_rounds(scans, setting.test_share, least=0, most=1)
         tested = rows.filter(*of_method)
         yield {
-            "method": method,
-            "architecture": architecture,
+            "method": method.name,
+            "architecture": method.features or method.architecture,
             "kind": "baseline" if experiment == BASELINES else "expert",
-            "region": region,
-            "place": place.replace("\n", " "),
+            "region": method.region,
+            "place": PLACES.get(method.scope, method.scope).replace("\n", " "),
             "rounds": mean.rounds,
             "mean_auc": mean.mean,
             "sd_auc": mean.sd,
@@ -119,16 +114,6 @@ def _pooled_auc(rows: pl.DataFrame) -> float:
     if rows["probability"].null_count() or rows["y"].n_unique() < 2:
         return np.nan
     return one_auc(rows["y"].to_numpy(), rows["probability"].to_numpy())
-
-
-def place_of(method: str, region: str | None) -> tuple[str, str]:
-    """Architecture of a method, and where on the axis its region stands."""
-    for ending, title in WHOLE_SETS.items():
-        if region is None and method.endswith(ending):
-            return method.removesuffix(ending), title
-    if region is None:
-        return method, CLINICAL if method == "clinical" else WHOLE_SETS["_all_regions"]
-    return method, region
 
 
 def paper_ranges() -> list[tuple[str, float, float]]:

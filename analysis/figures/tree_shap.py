@@ -117,11 +117,11 @@ def _as_predicted(matrix: Matrix, expert: RadiomicsExpert, rows: pl.DataFrame) -
     StoreError
         When it does not: features or files of models have changed.
     """
-    features = matrix.select_rows(np.isin(matrix.scan_ids, rows["scan_id"].to_numpy())).X
-    same = expert.feature_names == matrix.feature_names and len(features) == len(rows)
-    if not same or not np.allclose(expert.predict_proba(features)[:, 1], rows["probability"].to_numpy(), rtol=0, atol=1e-6):
+    predicted = matrix.select_rows(np.isin(matrix.scan_ids, rows["scan_id"].to_numpy()))
+    same = expert.feature_names == matrix.feature_names and len(predicted.y) == len(rows)
+    if not same or not np.allclose(expert.predict_proba(predicted)[:, 1], rows["probability"].to_numpy(), rtol=0, atol=1e-6):
         raise StoreError(
             f"model {rows['checkpoint'][0]}: expected the features of {expert.region} that its predictions were made of, got "
             "others; `ren-models radiomics` fits it anew"
         )
-    return features
+    return predicted.X

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,8 @@ from ren_features.spec import ExtractionSpec, check_engine
 from ren_features.store.connection import Connection, connect_to_write, transaction
 from ren_features.store.duplicates import mark_duplicates
 from ren_features.store.provenance import Run
-from ren_features.store.writing import forget_failure, recorded, write_cohort, write_hashes, write_outcome, write_run
+from ren_features.store.runs import recorded, write_run
+from ren_features.store.writing import forget_failure, write_cohort, write_hashes, write_outcome
 
 MEASURE_SCAN, PREVIEW_SCAN = (
     Named("ren_features.measuring.measurement:measure_scan"),
@@ -161,7 +162,7 @@ def build(
 def _interruptible(connection: Connection, summary: Summary) -> Iterator[None]:
     """Write how the run ended, and which scans hold one image; an interruption ends here, the summary tells of it."""
     try:
-        with recorded(connection, summary.run_id):
+        with recorded(lambda: nullcontext(connection), summary.run_id):
             yield
     except KeyboardInterrupt:
         summary.interrupted = True

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -46,8 +48,14 @@ def connect_to_read(path: Path, *, external_access: bool = True) -> Connection:
     return connect_to_read(path, external_access=external_access)
 
 
-def connect_to_write(path: Path) -> Connection:
+def connect_to_write(path: Path, *, patience_s: float = 0.0) -> Connection:
     """Open a store as its one writer; an absent one is made, one of an older schema is migrated.
+
+    Parameters
+    ----------
+    path : Path
+    patience_s : float
+        Time to wait for another process that has the file.
 
     Raises
     ------
@@ -56,7 +64,7 @@ def connect_to_write(path: Path) -> Connection:
     """
     if not _exists(path):
         _create(path)
-    connection = _connect(path, read_only=False)
+    connection = _connect(path, read_only=False, patience_s=patience_s)
     with _closed_on_error(connection):
         if needs_migration(connection, path):
             with transaction(connection):
@@ -98,16 +106,24 @@ def _exists(path: Path) -> bool:
         raise StoreError(f"store {path}: {error}") from error
 
 
-def _connect(path: Path, *, read_only: bool, config: dict[str, Any] | None = None) -> Connection:
-    try:
-        return duckdb.connect(str(path), read_only=read_only, config=ALWAYS | (config or {}))
-    except duckdb.Error as error:
-        raise StoreError(f"store {path}: could not be opened: {_reason(error)}") from error
+def _connect(path: Path, *, read_only: bool, config: dict[str, Any] | None = None, patience_s: float = 0.0) -> Connection:
+    end = time.monotonic() + patience_s
+    while True:
+        try:
+            return duckdb.connect(str(path), read_only=read_only, config=ALWAYS | (config or {}))
+        except duckdb.Error as error:
+            if not _is_locked(error) or time.monotonic() > end:
+                raise StoreError(f"store {path}: could not be opened: {_reason(error)}") from error
+        time.sleep(random.uniform(0.05, 0.3))  # noqa: S311 - so that waiting processes do not meet again
+
+
+def _is_locked(error: duckdb.Error) -> bool:
+    return "Could not set lock" in str(error)
 
 
 def _reason(error: duckdb.Error) -> str:
     """What a user can do about it, where DuckDB's own words do not say."""
-    if "Could not set lock" in str(error):
+    if _is_locked(error):
         return f"another command is writing it, or a query holds it; wait until it has ended ({error})"
     if "in-memory" in str(error):  # what it makes of a CSV file
         return "expected a DuckDB file, got one of another kind"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -15,8 +17,13 @@ from numpy.typing import NDArray
 
 import data_catalog
 from ren_features.errors import StoreError
-from ren_features.store.connection import connect_to_read, connect_to_write
+from ren_features.store.connection import Connection, connect_to_read, connect_to_write, transaction
+from ren_features.store.provenance import Run
+from ren_features.store.runs import begin_run, recorded
 from ren_features.store.schema import QUALITY_OK
+
+PATIENCE_S = 600.0
+"""Time to wait for another process that writes the store."""
 
 
 class Matrix(NamedTuple):
@@ -37,9 +44,21 @@ class Matrix(NamedTuple):
     patient_ids: NDArray[np.str_]
     feature_names: tuple[str, ...]
 
+    @property
+    def digest(self) -> str:
+        """First 16 hexadecimal digits of the SHA-256 of features, scans and patients."""
+        sha = hashlib.sha256(np.ascontiguousarray(self.X).tobytes())
+        for names in (self.scan_ids, self.patient_ids, self.feature_names):
+            sha.update("\n".join(map(str, names)).encode())
+        return sha.hexdigest()[:16]
+
     def select_rows(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Matrix:
         """Some of the rows: those where a mask of shape (scan,) is True, or those at given places."""
         return Matrix(self.X[rows], self.y[rows], self.scan_ids[rows], self.patient_ids[rows], self.feature_names)
+
+    def with_labels(self, y: NDArray[np.int64]) -> Matrix:
+        """The same features with other labels."""
+        return self._replace(y=y)
 
     def select_features(self, names: Iterable[str]) -> Matrix:
         """The same rows with some of the features, in the order of `names`."""
@@ -74,10 +93,13 @@ class FeatureStore:
     """
 
     def __init__(self, path: str | Path, *, read_only: bool = True, external_access: bool = True) -> None:
-        self.path = Path(path)
-        self.connection = (
-            connect_to_read(self.path, external_access=external_access) if read_only else connect_to_write(self.path)
-        )
+        self.path, self.read_only, self.external_access = Path(path), read_only, external_access
+        self.connection = self._connect()
+
+    def _connect(self) -> Connection:
+        if self.read_only:
+            return connect_to_read(self.path, external_access=self.external_access)
+        return connect_to_write(self.path)
 
     def __enter__(self) -> Self:
         return self
@@ -88,6 +110,39 @@ class FeatureStore:
     def close(self) -> None:
         """Close the file; a second call does nothing."""
         self.connection.close()
+
+    @contextmanager
+    def released(self) -> Iterator[None]:
+        """Leave the file to other processes for a while; it is read again afterwards. The one writer keeps it."""
+        if not self.read_only:
+            yield
+            return
+        self.close()
+        try:
+            yield
+        finally:
+            self.connection = self._connect()
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A connection that writes, for the time of one transaction; waits for another process to end its own.
+
+        A store that is open for reading must be `released`.
+        """
+        if not self.read_only:
+            yield self.connection
+            return
+        with closing(connect_to_write(self.path, patience_s=PATIENCE_S)) as connection:
+            yield connection
+
+    @contextmanager
+    def computing(self, spec_id: str) -> Iterator[str]:
+        """A run that computes from the rows of a spec, with how it ended; gives its run_id."""
+        run = Run.begin()
+        with self.writing() as connection, transaction(connection):
+            begin_run(connection, run, spec_id)
+        with recorded(self.writing, run.run_id):
+            yield run.run_id
 
     def sql(self, query: str, parameters: Sequence[Any] | None = None) -> pl.DataFrame:
         """Answer of a query.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import secrets
 import shlex
@@ -24,6 +25,7 @@ class Run:
     started_at: datetime
     git_commit: str | None
     host: str
+    pid: int
     packages: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -36,6 +38,7 @@ class Run:
             now,
             git_commit(),
             platform.node(),
+            os.getpid(),
             package_versions(),
         )
 

@@ -36,6 +36,15 @@ def insert_frame(connection: Connection, table: str, frame: pl.DataFrame) -> Non
     connection.unregister("inserted_frame")
 
 
+def replace(connection: Connection, table: str, frame: pl.DataFrame, key: Sequence[str]) -> None:
+    """Insert a frame in place of the rows that have its values of the key; NULL equals NULL."""
+    connection.register("new_frame", frame.select(key).unique().to_arrow())
+    same = " AND ".join(f"old.{name} IS NOT DISTINCT FROM new.{name}" for name in key)
+    connection.execute(f"DELETE FROM {table} old WHERE EXISTS (FROM new_frame new WHERE {same})")
+    connection.unregister("new_frame")
+    insert_frame(connection, table, frame)
+
+
 def delete(connection: Connection, key: Row, *tables: str) -> None:
     """Delete the rows that have the key's values."""
     for table in tables:

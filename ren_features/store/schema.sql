@@ -63,7 +63,8 @@ CREATE TABLE runs (
     status VARCHAR NOT NULL,
     git_commit VARCHAR,
     host VARCHAR NOT NULL,
-    packages JSON NOT NULL
+    packages JSON NOT NULL,
+    pid INTEGER
 );
 
 CREATE TABLE file_hashes (
@@ -282,14 +283,18 @@ CREATE TABLE models (
     model_id VARCHAR PRIMARY KEY,
     experiment VARCHAR NOT NULL,
     kind VARCHAR NOT NULL,
+    method VARCHAR NOT NULL,
     architecture VARCHAR NOT NULL,
     region VARCHAR,
+    region_set VARCHAR,
     task VARCHAR NOT NULL,
     split_id VARCHAR NOT NULL,
     round INTEGER NOT NULL,
     permutation INTEGER NOT NULL,
     spec_id VARCHAR NOT NULL,
+    settings_id VARCHAR,
     params JSON NOT NULL,
+    changed JSON NOT NULL,
     metrics JSON NOT NULL,
     checkpoint VARCHAR,
     run_id VARCHAR NOT NULL,
@@ -310,18 +315,31 @@ CREATE TABLE predictions (
     PRIMARY KEY (model_id, scan_id)
 );
 
--- Not a primary key: the region of an expert on all regions is NULL.
+CREATE TABLE embeddings (
+    model_id VARCHAR NOT NULL,
+    scan_id VARCHAR NOT NULL,
+    layer VARCHAR NOT NULL,
+    patient_id VARCHAR NOT NULL,
+    region VARCHAR,
+    architecture VARCHAR NOT NULL,
+    round INTEGER NOT NULL,
+    vector FLOAT[] NOT NULL,
+    PRIMARY KEY (model_id, scan_id, layer)
+);
+
+-- The region of an expert on several regions is NULL; its scope is not, and stands in the key.
 CREATE TABLE results (
     experiment VARCHAR NOT NULL,
     task VARCHAR NOT NULL,
     split_id VARCHAR NOT NULL,
     method VARCHAR NOT NULL,
     region VARCHAR,
+    scope VARCHAR NOT NULL,
     round INTEGER NOT NULL,
     metric VARCHAR NOT NULL,
     permutation INTEGER NOT NULL,
     value DOUBLE,
     spec_id VARCHAR NOT NULL,
     run_id VARCHAR NOT NULL,
-    UNIQUE (experiment, task, split_id, method, region, round, metric, permutation)
+    PRIMARY KEY (experiment, task, split_id, method, scope, round, metric, permutation)
 );

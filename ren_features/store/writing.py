@@ -3,77 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 
-import data_catalog
 from ren_features.cohort import Cohort
-from ren_features.errors import CohortError, StoreError
+from ren_features.errors import CohortError
 from ren_features.images.acquisition import TECHNICAL_TAGS
 from ren_features.images.fingerprint import FileHash, Fingerprint
 from ren_features.measuring.outcome import Measurement, Outcome
 from ren_features.quality import RULES_ID
-from ren_features.regions import RegionSet
 from ren_features.scan import Scan
-from ren_features.spec import ExtractionSpec
 from ren_features.store.connection import Connection, transaction
-from ren_features.store.provenance import Run
 from ren_features.store.rows import Row, delete, insert, now
 from ren_features.store.schema import create_views
-
-
-def write_run(connection: Connection, run: Run, spec: ExtractionSpec) -> None:
-    """Begin a run, with its spec and regions.
-
-    Only one process can write a store, so a run that is still `running` was killed.
-
-    Raises
-    ------
-    StoreError
-        When the store knows a region of the same name that is made of other structures.
-    """
-    settings = spec.settings
-    with transaction(connection):
-        row = {"spec_id": spec.spec_id, "engine": settings["engine"], "engine_version": settings["engine_version"]}
-        insert(connection, "specs", [{**row, "settings": json.dumps(settings)}], or_what="IGNORE")
-        _write_regions(connection, spec.regions)
-        _begin_run(connection, run, spec.spec_id)
-
-
-def _begin_run(connection: Connection, run: Run, spec_id: str) -> None:
-    connection.execute("UPDATE runs SET status = 'killed' WHERE status = 'running'")
-    insert(connection, "runs", [{**asdict(run), "packages": json.dumps(run.packages), "spec_id": spec_id, "status": "running"}])
-
-
-def finish_run(connection: Connection, run_id: str, status: str) -> None:
-    """End a run as `finished`, `interrupted` or `stopped`."""
-    with transaction(connection):
-        connection.execute("UPDATE runs SET status = ?, finished_at = ? WHERE run_id = ?", [status, now(), run_id])
-
-
-@contextmanager
-def recorded(connection: Connection, run_id: str) -> Iterator[None]:
-    """Write how a run ended: `finished`, `interrupted` by Ctrl-C, or `stopped` by any other error; errors go on to the caller."""
-    status = "stopped"
-    try:
-        yield
-        status = "finished"
-    except KeyboardInterrupt:
-        status = "interrupted"
-        raise
-    finally:
-        finish_run(connection, run_id, status)
-
-
-@contextmanager
-def computing(connection: Connection, spec_id: str) -> Iterator[str]:
-    """A run that computes from the rows of a spec, with how it ended; gives its run_id."""
-    run = Run.begin()
-    with transaction(connection):
-        _begin_run(connection, run, spec_id)
-    with recorded(connection, run.run_id):
-        yield run.run_id
 
 
 def write_cohort(connection: Connection, cohort: Cohort) -> None:
@@ -207,17 +149,3 @@ def _write_measurement(connection: Connection, outcome: Outcome, measurement: Me
         "rules_id": RULES_ID,
     }
     insert(connection, "inputs", [key | facts])
-
-
-def _write_regions(connection: Connection, regions: RegionSet) -> None:
-    """One name, one meaning: regions of a name must be made of the same structures throughout a store."""
-    known = dict(connection.execute("SELECT name, members FROM regions").fetchall())
-    descriptions = data_catalog.region_descriptions()
-    for position, region in enumerate(regions.regions):
-        members = sorted(region.members)
-        if known.get(region.name, members) != members:
-            raise StoreError(
-                f"region {region.name}: expected {known[region.name]} as in the store, got {members}; use another name or store"
-            )
-        row = {"name": region.name, "position": position, "members": members, "description": descriptions.get(region.name)}
-        insert(connection, "regions", [row], or_what="IGNORE")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ren_features import FeatureStore
-from ren_features.store import Matrix
+from ren_models.splits.examples import E
 from ren_models.splits.groups import group_names
 from ren_models.splits.rounds import PARTS, Split
 
@@ -29,8 +29,8 @@ class Control(Protocol):
     def seed(self) -> int:
         """Seed of the random change, from 1."""
 
-    def apply(self, matrix: Matrix) -> Matrix:
-        """Changed rows of a matrix."""
+    def apply(self, examples: E) -> E:
+        """Changed rows."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ class ShuffledLabels:
     seed: int
     labels: Mapping[str, int]
 
-    def apply(self, matrix: Matrix) -> Matrix:
-        """The same features with the exchanged labels; scans of other patients keep theirs."""
-        pairs = zip(matrix.scan_ids, matrix.y, strict=True)
-        return matrix._replace(y=np.array([self.labels.get(str(scan), label) for scan, label in pairs], np.int64))
+    def apply(self, examples: E) -> E:
+        """The same scans with the exchanged labels; scans of other patients keep theirs."""
+        pairs = zip(examples.scan_ids, examples.y, strict=True)
+        return examples.with_labels(np.array([self.labels.get(str(scan), label) for scan, label in pairs], np.int64))
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,10 @@ class ResampledPatients:
     seed: int
     draws: Mapping[str, int]
 
-    def apply(self, matrix: Matrix) -> Matrix:
+    def apply(self, examples: E) -> E:
         """All scans of a patient as often as the patient was drawn; copies stay in the patient's part of each round."""
-        counts = np.array([self.draws.get(str(patient), 0) for patient in matrix.patient_ids])
-        return matrix.select_rows(np.repeat(np.arange(len(counts)), counts))
+        counts = np.array([self.draws.get(str(patient), 0) for patient in examples.patient_ids])
+        return examples.select_rows(np.repeat(np.arange(len(counts)), counts))
 
 
 def shuffle_labels(store: FeatureStore, split: Split, seeds: Iterable[int]) -> Iterator[ShuffledLabels]:

@@ -1,20 +1,21 @@
-"""Fit an expert in each round, and evaluate it on patients it has not seen."""
+"""Fit an expert in each round, and score it on patients it has not seen."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from itertools import groupby, repeat
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ren_models.experiments.controls import Control
 from ren_models.experts import Expert, ExpertSettings
-from ren_models.inputs.matrices import Inputs
-from ren_models.metrics import Rows, aucs_of_test, evaluate
-from ren_models.splits.parts import Part, lack, read_part
+from ren_models.experts.expert import Embeddings
+from ren_models.inputs.inputs import Inputs
+from ren_models.metrics import Rows, aucs_of_test, score
+from ren_models.splits.parts import Part, read_part, why_unfittable
 from ren_models.splits.rounds import Round
 
 
@@ -32,7 +33,7 @@ class Fit:
         Change of the rows that makes the fit a control; None leaves them as they are.
     """
 
-    inputs: Inputs
+    inputs: Inputs[Any]
     round: Round
     classes: int
     control: Control | None = None
@@ -45,11 +46,12 @@ class Fit:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Probabilities that an expert gives to the scans of a part."""
+    """Probabilities and embeddings that an expert gives to the scans of a part."""
 
     part: str
     scan_ids: NDArray[np.str_]
     rows: Rows
+    embeddings: Embeddings
 
 
 @dataclass(frozen=True)
@@ -65,53 +67,79 @@ class Evaluation:
     metrics: dict[str, float]
 
 
-def cross_validate(fits: Sequence[Fit], settings: ExpertSettings, *, jobs: int) -> Iterator[Evaluation]:
-    """Make fits, `jobs` at once; their evaluations come in order."""
-    # Threads suffice: XGBoost works outside the interpreter's lock, and rows need no copies.
+def cross_validate(
+    fits: Sequence[Fit], settings: ExpertSettings, *, jobs: int, parts: Sequence[str] = ("val", "test")
+) -> Iterator[list[Evaluation]]:
+    """Make fits, `jobs` at once; evaluations come as they are ready, those of one expert together.
+
+    Parameters
+    ----------
+    fits : sequence of Fit
+    settings : ExpertSettings
+    jobs : int
+    parts : sequence of str
+        Parts whose scans are predicted; val and test among them.
+    """
+    # Threads suffice: learners work outside the interpreter's lock, and rows need no copies.
     with ThreadPoolExecutor(jobs) as pool:
-        for evaluations in pool.map(evaluate_together, _of_equal_train(fits), repeat(settings)):
-            yield from evaluations
+        try:
+            # No list of the futures is kept: an expert is let go as soon as its rows are stored.
+            yield from (
+                future.result()
+                for future in as_completed(
+                    [pool.submit(evaluate_together, group, settings, parts) for group in _of_one_expert(fits, settings)]
+                )
+            )
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
-def _of_equal_train(fits: Sequence[Fit]) -> list[list[Fit]]:
-    """Group neighbours that have the same expert: rounds that swap val and test."""
+def _of_one_expert(fits: Sequence[Fit], settings: ExpertSettings) -> list[list[Fit]]:
+    """Groups of fits that have the same expert: rounds that swap val and test, unless the expert selects on val."""
+    groups: dict[Hashable, list[Fit]] = {}
+    for fit in fits:
+        selected_on = fit.round.val if settings.selects_on_val else None
+        groups.setdefault((fit.inputs.method, fit.round.train, selected_on, fit.permutation), []).append(fit)
+    return list(groups.values())
 
-    def train(fit: Fit) -> tuple[Hashable, ...]:
-        return fit.inputs.name, fit.round.train, fit.permutation
 
-    return [list(group) for _, group in groupby(fits, train)]
-
-
-def evaluate_together(fits: Sequence[Fit], settings: ExpertSettings) -> list[Evaluation]:
-    """Fit one expert on the train that the fits share, and evaluate it in the round of each fit."""
+def evaluate_together(fits: Sequence[Fit], settings: ExpertSettings, parts: Sequence[str] = ("val", "test")) -> list[Evaluation]:
+    """Fit the one expert of these fits, and score it in the round of each."""
     if fits[0].control:
         return _evaluate_control(fits, settings, fits[0].control)
-    inputs = fits[0].inputs
-    expert = settings.expert(inputs).fit(read_part(inputs.matrix, fits[0].round, "train"))
-    return [_evaluate(fit, expert) for fit in fits]
+    expert = _fitted(settings, fits[0].inputs, fits[0].inputs.examples, fits[0].round)
+    return [_evaluate(fit, expert, parts) for fit in fits]
 
 
-def _evaluate(fit: Fit, expert: Expert) -> Evaluation:
-    val, test = (_predict(expert, read_part(fit.inputs.matrix, fit.round, name), fit.classes) for name in ("val", "test"))
-    return Evaluation(fit, expert, (val, test), evaluate(val.rows, test.rows))
+def _fitted(settings: ExpertSettings, inputs: Inputs[Any], examples: Any, number: Round) -> Expert:
+    train, val = read_part(examples, number, "train"), read_part(examples, number, "val") if settings.selects_on_val else None
+    return settings.expert(inputs).fit(train, val)
+
+
+def _evaluate(fit: Fit, expert: Expert, parts: Sequence[str]) -> Evaluation:
+    predictions = {name: _predict(expert, read_part(fit.inputs.examples, fit.round, name), fit.classes) for name in parts}
+    metrics = score(predictions["val"].rows, predictions["test"].rows)
+    return Evaluation(fit, expert, tuple(predictions.values()), metrics)
 
 
 def _evaluate_control(fits: Sequence[Fit], settings: ExpertSettings, control: Control) -> list[Evaluation]:
     """AUCs of test; a round whose changed rows cannot be fitted or tested has NaN."""
     inputs = fits[0].inputs
-    matrix = control.apply(inputs.matrix)
-    fittable = [fit for fit in fits if not lack(matrix, fit.round, ("train", "test"))]
-    expert = settings.expert(inputs).fit(read_part(matrix, fittable[0].round, "train")) if fittable else None
+    examples = control.apply(inputs.examples)
+    read = ("train", "val", "test") if settings.selects_on_val else ("train", "test")
+    fittable = [fit for fit in fits if not why_unfittable(examples, fit.round, read)]
+    expert = _fitted(settings, inputs, examples, fittable[0].round) if fittable else None
     evaluations = []
     for fit in fits:
         metrics = dict.fromkeys(("auc_test", "auc_test_patient"), np.nan)
         if expert and fit in fittable:
-            metrics = aucs_of_test(_predict(expert, read_part(matrix, fit.round, "test"), fit.classes).rows)
+            metrics = aucs_of_test(_predict(expert, read_part(examples, fit.round, "test"), fit.classes).rows)
         evaluations.append(Evaluation(fit, expert, (), metrics))
     return evaluations
 
 
-def _predict(expert: Expert, part: Part, classes: int) -> Prediction:
+def _predict(expert: Expert, part: Part[Any], classes: int) -> Prediction:
     probabilities = np.zeros((len(part.y), classes))
-    probabilities[:, expert.classes_] = expert.predict_proba(part.X)
-    return Prediction(part.name, part.scan_ids, Rows(part.y, probabilities, part.patient_ids))
+    probabilities[:, expert.classes_] = expert.predict_proba(part.examples)
+    rows = Rows(part.y, probabilities, part.patient_ids)
+    return Prediction(part.name, part.scan_ids, rows, expert.embed(part.examples))

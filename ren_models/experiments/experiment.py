@@ -28,7 +28,9 @@ class Experiment(NamedTuple):
         Settings of the features.
     settings : ExpertSettings
     keeps : frozenset of str
-        What is kept beside results: `predictions`, and `files` of the models.
+        Kept beside results: `predictions`, `embeddings`, and `files` of the models.
+    parts : tuple of str
+        Parts whose scans are predicted.
     kind : str
         Of the models, in the store: `expert` where figures are to show them as such.
     left_out : tuple of str
@@ -45,11 +47,17 @@ class Experiment(NamedTuple):
     kind: str = "expert"
     left_out: tuple[str, ...] = ()
     sound_only: bool = False
+    parts: tuple[str, ...] = ("val", "test")
 
     @property
     def key(self) -> dict[str, Any]:
         """Columns that its results share."""
         return {"experiment": self.name, "task": self.split.task, "split_id": self.split.split_id}
+
+    @property
+    def settings_id(self) -> str:
+        """First 16 hexadecimal digits of the SHA-256 of the settings that were asked for."""
+        return hashlib.sha256(json.dumps(self.settings.as_dict(), sort_keys=True).encode()).hexdigest()[:16]
 
     def inputs(self, fit: Fit) -> dict[str, str]:
         """Digests of features and labels, and versions: what a model depends on beside its settings."""
@@ -57,7 +65,7 @@ class Experiment(NamedTuple):
 
     def model_id(self, fit: Fit) -> str:
         """First 16 hexadecimal digits of the SHA-256 of everything that decides a model and its metrics."""
-        what = [fit.inputs.method, fit.inputs.region, fit.classes, fit.round.index, fit.permutation]
+        what = [fit.inputs.method.name, fit.inputs.method.region, fit.classes, fit.round.index, fit.permutation]
         how = [self.spec_id, self.sound_only, self.settings.as_dict(), self.inputs(fit)]
         content = json.dumps([*self.key.values(), *how, *what])
         return hashlib.sha256(content.encode()).hexdigest()[:16]

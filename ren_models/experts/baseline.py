@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import sklearn
@@ -17,11 +17,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ren_features.draft import draft_of
-from ren_models.inputs.matrices import Inputs
+from ren_features.store import Matrix
+from ren_models.experts.expert import Embeddings
+from ren_models.inputs.matrices import Matrices
 from ren_models.splits.parts import Part
 
 BEST_FEATURE = "best_feature"
-"""Method whose one feature is chosen on train; other baselines use all features they are given."""
+"""Choice of features of which train chooses one; other baselines use all features they are given."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +43,20 @@ class BaselineSettings:
         """Version of the expert; raise the first number with any change that could change a prediction."""
         return f"1, scikit-learn {sklearn.__version__}"
 
+    selects_on_val: ClassVar[bool] = False
+    suffix: ClassVar[str] = ".json"
+
     def as_dict(self) -> dict[str, Any]:
         """All settings, as JSON holds them."""
         return asdict(self)
 
-    def expert(self, inputs: Inputs) -> BaselineExpert:
+    def changed(self) -> dict[str, Any]:
+        """Nothing: REN has no baselines."""
+        return {}
+
+    def expert(self, inputs: Matrices) -> BaselineExpert:
         """A baseline with these settings, not fitted yet."""
-        return BaselineExpert(inputs.region, inputs.matrix.feature_names, self, single=inputs.method == BEST_FEATURE)
+        return BaselineExpert(inputs.examples.feature_names, self, single=inputs.method.features == BEST_FEATURE)
 
 
 class BaselineExpert:
@@ -55,8 +64,6 @@ class BaselineExpert:
 
     Parameters
     ----------
-    region : str, optional
-        None for features of several regions, or of the patient.
     feature_names : tuple of str
     settings : BaselineSettings
     single : bool
@@ -70,10 +77,8 @@ class BaselineExpert:
     model_ : sklearn Pipeline
     """
 
-    def __init__(
-        self, region: str | None, feature_names: tuple[str, ...], settings: BaselineSettings, *, single: bool = False
-    ) -> None:
-        self.region, self.feature_names, self.settings, self.single = region, feature_names, settings, single
+    def __init__(self, feature_names: tuple[str, ...], settings: BaselineSettings, *, single: bool = False) -> None:
+        self.feature_names, self.settings, self.single = feature_names, settings, single
 
     @property
     def params(self) -> dict[str, Any]:
@@ -81,9 +86,14 @@ class BaselineExpert:
         fitted = {"features": [self.feature_names[place] for place in self.chosen_], "coef": self.model_[-1].coef_.tolist()}
         return self.settings.as_dict() | fitted
 
-    def fit(self, train: Part) -> Self:
+    @property
+    def changed(self) -> dict[str, Any]:
+        """Nothing: REN has no baselines."""
+        return {}
+
+    def fit(self, train: Part[Matrix], val: Part[Matrix] | None = None) -> Self:  # noqa: ARG002 - selects nothing on val
         """Learn from the rows of the part train; a LeakageError for any other."""
-        rows = train.only("train", "a baseline's fit")
+        rows = train.only("train", "a baseline's fit").examples
         imputer = SimpleImputer(strategy="median", keep_empty_features=True)
         separations = feature_separations(imputer.fit_transform(rows.X), rows.y) if self.single else None
         self.chosen_ = np.arange(rows.X.shape[1]) if separations is None else np.array([separations.argmax()])
@@ -92,9 +102,13 @@ class BaselineExpert:
         self.classes_ = regression.classes_
         return self
 
-    def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: N803 - as scikit-learn has it
+    def predict_proba(self, examples: Matrix) -> NDArray[np.float64]:
         """Probability of each class of `classes_`, shape (scan, class)."""
-        return np.asarray(self.model_.predict_proba(X[:, self.chosen_]), np.float64)
+        return np.asarray(self.model_.predict_proba(examples.X[:, self.chosen_]), np.float64)
+
+    def embed(self, examples: Matrix) -> Embeddings:  # noqa: ARG002
+        """None: a regression has no layers."""
+        return {}
 
     def save(self, path: Path) -> None:
         """Write its parameters as JSON."""

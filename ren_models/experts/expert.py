@@ -8,12 +8,15 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ren_models.inputs.matrices import Inputs
+from ren_models.inputs.inputs import Inputs
 from ren_models.splits.parts import Part
+
+Embeddings = dict[str, NDArray[np.float32]]
+"""Vectors of scans by the name of their layer, shape (scan, value) each."""
 
 
 class Expert(Protocol):
-    """An expert on one region, or on several (`region` None).
+    """An expert on one region, or on several.
 
     Attributes
     ----------
@@ -21,18 +24,30 @@ class Expert(Protocol):
         Classes in the order of the columns of `predict_proba`; of the expert once it is fitted.
     """
 
-    region: str | None
     classes_: NDArray[np.int64]
 
     @property
     def params(self) -> dict[str, Any]:
-        """What it was fitted with, as JSON holds it."""
+        """Settings that it was fitted with, as JSON holds them."""
 
-    def fit(self, train: Part) -> Self:
-        """Learn from the rows of the part train; a LeakageError for any other."""
+    @property
+    def changed(self) -> dict[str, Any]:
+        """Settings that it was fitted with and that differ from REN's."""
 
-    def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: N803 - as scikit-learn has it
+    def fit(self, train: Part[Any], val: Part[Any] | None = None) -> Self:
+        """Learn from the part train; select on the part val, if the settings say so.
+
+        Raises
+        ------
+        LeakageError
+            When a part is another one.
+        """
+
+    def predict_proba(self, examples: Any) -> NDArray[np.float64]:
         """Probability of each class; rows sum to 1, shape (scan, class)."""
+
+    def embed(self, examples: Any) -> Embeddings:
+        """Embeddings of scans; none of an expert without layers."""
 
     def save(self, path: Path) -> None:
         """Write one file that a class method `load` reads."""
@@ -45,8 +60,19 @@ class ExpertSettings(Protocol):
     def version(self) -> str:
         """Version of the expert's definition and of the library behind it."""
 
+    @property
+    def selects_on_val(self) -> bool:
+        """Whether the fit reads val: then no other round, which may test these patients, shares the expert."""
+
+    @property
+    def suffix(self) -> str:
+        """Ending of the files of these experts, as `.json`."""
+
     def as_dict(self) -> dict[str, Any]:
         """All settings, as JSON holds them."""
 
-    def expert(self, inputs: Inputs) -> Expert:
+    def changed(self) -> dict[str, Any]:
+        """Settings that differ from REN's."""
+
+    def expert(self, inputs: Inputs[Any]) -> Expert:
         """An expert on these inputs, not fitted yet."""

@@ -1,12 +1,20 @@
-"""Files of models: beside the store, named by what they are, so that one never changes under a row that names it."""
+"""Files of models: beside the store, named by the model, so that one never changes under a row that names it."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Collection
 from pathlib import Path
 
-from ren_features import FeatureStore
 from ren_features.errors import StoreError
-from ren_models.experts import Expert
+from ren_features.store.connection import Connection
+from ren_models.experts.expert import Expert
+
+SUFFIXES = frozenset({".json", ".safetensors", ".skops"})
+"""Endings of the files of experts of every kind."""
+
+ABANDONED_S = 24 * 3600.0
+"""Age of a file that no process will name any more."""
 
 
 def model_folder(store: Path) -> Path:
@@ -14,7 +22,7 @@ def model_folder(store: Path) -> Path:
     return store.with_name(f"{store.name}.models")
 
 
-def save_model(expert: Expert, store: Path, model_id: str) -> str:
+def save_model(expert: Expert, store: Path, name: str) -> str:
     """Write a file; returns its name in `model_folder`, so that a store and its folder can be moved and renamed together.
 
     Raises
@@ -22,7 +30,7 @@ def save_model(expert: Expert, store: Path, model_id: str) -> str:
     StoreError
         When it cannot be written.
     """
-    path = model_folder(store) / f"{model_id}.json"
+    path = model_folder(store) / name
     try:
         path.parent.mkdir(exist_ok=True)
         expert.save(path)
@@ -31,11 +39,31 @@ def save_model(expert: Expert, store: Path, model_id: str) -> str:
     return path.name
 
 
-def remove_unnamed(store: FeatureStore) -> None:
-    """Remove the files that no model names any more: of results that were replaced, or of a run that did not finish."""
-    named = set(store.sql("SELECT checkpoint FROM models WHERE checkpoint IS NOT NULL").to_series())
-    folder = model_folder(store.path)
-    if folder.is_dir():
-        for path in folder.glob("*.json"):
-            if path.name not in named:
-                path.unlink(missing_ok=True)
+def named_files(connection: Connection) -> set[str]:
+    """Names of the files of all models."""
+    return {name for (name,) in connection.execute("SELECT checkpoint FROM models WHERE checkpoint IS NOT NULL").fetchall()}
+
+
+def remove_unnamed(connection: Connection, store: Path, candidates: Collection[str]) -> None:
+    """Remove files that no model names: some candidates, and those that a killed run left long ago.
+
+    Others stay: another process writes a file before it stores the row that names it.
+
+    Parameters
+    ----------
+    connection : Connection
+    store : Path
+    candidates : collection of str
+        Files that were named before this run, or were written by it.
+    """
+    names, folder = named_files(connection), model_folder(store)
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.suffix in SUFFIXES and path.name not in names and (path.name in candidates or _is_abandoned(path)):
+            path.unlink(missing_ok=True)
+
+
+def _is_abandoned(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > ABANDONED_S
+    except FileNotFoundError:
+        return False

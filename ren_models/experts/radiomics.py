@@ -17,6 +17,8 @@ from xgboost.core import XGBoostError
 
 from ren_features.draft import draft_of
 from ren_features.errors import SplitError, StoreError
+from ren_features.store import Matrix
+from ren_models.experts.expert import Embeddings
 from ren_models.experts.settings import REN_SETTINGS, RadiomicsSettings
 from ren_models.splits.parts import Part
 
@@ -53,7 +55,12 @@ class RadiomicsExpert:
         """Settings that it was fitted with."""
         return self.chosen_.as_dict()
 
-    def fit(self, train: Part) -> Self:
+    @property
+    def changed(self) -> dict[str, Any]:
+        """Settings that it was fitted with and that differ from REN's."""
+        return self.chosen_.changed()
+
+    def fit(self, train: Part[Matrix], val: Part[Matrix] | None = None) -> Self:  # noqa: ARG002 - selects nothing on val
         """Learn from the rows of the part train.
 
         Raises
@@ -69,17 +76,21 @@ class RadiomicsExpert:
             raise SplitError(
                 f"round {rows.round}, region {self.region}: expected two classes in train, got {self.classes_.tolist()}"
             )
-        rows = replace(rows, y=np.searchsorted(self.classes_, rows.y))
+        rows = replace(rows, examples=rows.examples.with_labels(np.searchsorted(self.classes_, rows.y)))
         self.chosen_ = self._stop_early(rows, self._search(rows, self.settings))
-        pipeline = _pipeline(self.chosen_).fit(rows.X, rows.y)
+        pipeline = _pipeline(self.chosen_).fit(rows.examples.X, rows.y)
         self.medians_, self.model_ = pipeline[0].statistics_, pipeline[1]
         return self
 
-    def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: N803 - as scikit-learn has it
+    def predict_proba(self, examples: Matrix) -> NDArray[np.float64]:
         """Probability of each class of `classes_`, shape (scan, class)."""
-        return np.asarray(self.model_.predict_proba(self.impute(X)), np.float64)
+        return np.asarray(self.model_.predict_proba(self.impute(examples.X)), np.float64)
 
-    def impute(self, X: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: N803
+    def embed(self, examples: Matrix) -> Embeddings:  # noqa: ARG002
+        """None: trees have no layers."""
+        return {}
+
+    def impute(self, X: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: N803 - as scikit-learn has it
         """Features as the trees see them, shape (scan, feature); one that train has no value of is 0."""
         return np.where(np.isnan(X), self.medians_, X)
 
@@ -121,7 +132,7 @@ class RadiomicsExpert:
         expert.medians_ = np.array(known["medians"], np.float64)
         return expert
 
-    def inner_folds(self, rows: Part) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    def inner_folds(self, rows: Part[Matrix]) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """Rows to fit and rows held back of each inner fold; who shares an image is on one side, every class on both.
 
         Raises
@@ -130,11 +141,11 @@ class RadiomicsExpert:
             When there are too few patients of a class.
         """
         count, classes = self.settings.inner_folds, np.unique(rows.y)
-        fewest = min(len(np.unique(rows.group_ids[rows.y == each])) for each in classes)
+        fewest = min(len(np.unique(rows.group_ids[rows.y == label])) for label in classes)
         folds = []
         if fewest >= count:
             splitter = StratifiedGroupKFold(count, shuffle=True, random_state=self.settings.seed)
-            folds = list(splitter.split(rows.X, rows.y, rows.group_ids))
+            folds = list(splitter.split(rows.examples.X, rows.y, rows.group_ids))
         if not folds or any(len(np.unique(rows.y[side])) < len(classes) for fold in folds for side in fold):
             raise SplitError(
                 f"round {rows.round}, region {self.region}: expected enough patients of each class in train "
@@ -142,7 +153,7 @@ class RadiomicsExpert:
             )
         return folds
 
-    def _search(self, rows: Part, settings: RadiomicsSettings) -> RadiomicsSettings:
+    def _search(self, rows: Part[Matrix], settings: RadiomicsSettings) -> RadiomicsSettings:
         """Settings with the best mean AUC over inner folds of the training patients."""
         if not settings.search:
             return settings
@@ -151,16 +162,16 @@ class RadiomicsExpert:
         search = GridSearchCV(
             _pipeline(settings), grid, scoring=scoring, cv=self.inner_folds(rows), refit=False, error_score="raise"
         )
-        search.fit(rows.X, rows.y)
+        search.fit(rows.examples.X, rows.y)
         return replace(settings, **{name.removeprefix("xgbclassifier__"): value for name, value in search.best_params_.items()})
 
-    def _stop_early(self, rows: Part, settings: RadiomicsSettings) -> RadiomicsSettings:
+    def _stop_early(self, rows: Part[Matrix], settings: RadiomicsSettings) -> RadiomicsSettings:
         """Settings with the number of trees after which the log loss of training patients held back was lowest."""
         if settings.early_stopping_rounds is None:
             return settings
         fitted, held_back = self.inner_folds(rows)[0]
-        imputer = _pipeline(settings)[0].fit(rows.X[fitted])
-        seen, unseen = imputer.transform(rows.X[fitted]), imputer.transform(rows.X[held_back])
+        imputer = _pipeline(settings)[0].fit(rows.examples.X[fitted])
+        seen, unseen = imputer.transform(rows.examples.X[fitted]), imputer.transform(rows.examples.X[held_back])
         model = _trees(settings).set_params(early_stopping_rounds=settings.early_stopping_rounds)
         model.fit(seen, rows.y[fitted], eval_set=[(unseen, rows.y[held_back])], verbose=False)
         return replace(settings, n_estimators=model.best_iteration + 1)

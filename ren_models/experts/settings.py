@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import xgboost
 
@@ -14,7 +14,7 @@ from ren_features.yaml_file import mapping, read_yaml, refuse_unknown
 
 if TYPE_CHECKING:
     from ren_models.experts.radiomics import RadiomicsExpert
-    from ren_models.inputs.matrices import Inputs
+    from ren_models.inputs.matrices import Matrices
 
 RANGES: Mapping[str, tuple[type, float, float]] = {
     "n_estimators": (int, 1, 100_000),
@@ -99,7 +99,7 @@ class RadiomicsSettings:
         """
         what = f"settings {path}"
         content = mapping(read_yaml(path, "settings"), what)
-        refuse_unknown(content, [each.name for each in fields(cls)], what)
+        refuse_unknown(content, [setting.name for setting in fields(cls)], what)
         return cls(**content)
 
     @property
@@ -107,11 +107,14 @@ class RadiomicsSettings:
         """Version of the expert; raise the first number with any change that could change a prediction."""
         return f"1, XGBoost {xgboost.__version__}"
 
-    def expert(self, inputs: Inputs) -> RadiomicsExpert:
+    selects_on_val: ClassVar[bool] = False
+    suffix: ClassVar[str] = ".json"
+
+    def expert(self, inputs: Matrices) -> RadiomicsExpert:
         """An expert with these settings, not fitted yet."""
         from ren_models.experts.radiomics import RadiomicsExpert  # which needs these settings
 
-        return RadiomicsExpert(inputs.region, inputs.matrix.feature_names, self)
+        return RadiomicsExpert(inputs.method.region, inputs.examples.feature_names, self)
 
     @property
     def booster(self) -> dict[str, Any]:
@@ -121,6 +124,11 @@ class RadiomicsSettings:
     def as_dict(self) -> dict[str, Any]:
         """All settings, as JSON holds them."""
         return asdict(self)
+
+    def changed(self) -> dict[str, Any]:
+        """Settings that differ from REN's."""
+        usual = REN_SETTINGS.as_dict()
+        return {name: value for name, value in self.as_dict().items() if value != usual[name]}
 
 
 def _check(name: str, value: Any) -> None:

@@ -13,7 +13,7 @@ from ren_features import FeatureStore
 from ren_features.errors import RenError
 from ren_models.experiments.running import CHANGED_RESULTS
 from ren_models.experts.files import model_folder
-from ren_models.metrics import Rows, evaluate
+from ren_models.metrics import Rows, score
 from ren_models.outcomes.freshness import stale_results
 from ren_models.splits.rounds import Split
 from ren_models.splits.stored import read_split
@@ -75,7 +75,7 @@ def _check_results(store: FeatureStore, key: list[str]) -> Iterator[str]:
 def _check_predictions(store: FeatureStore, key: list[str]) -> Iterator[str]:
     """Metrics of a model that differ from those that its predictions give."""
     models = store.sql(
-        """SELECT model_id, architecture AS method, region, round, permutation, metrics FROM models
+        """SELECT model_id, method, region, round, permutation, metrics FROM models
         WHERE experiment = ? AND task = ? AND split_id = ? ORDER BY ALL""",
         key,
     )
@@ -83,7 +83,7 @@ def _check_predictions(store: FeatureStore, key: list[str]) -> Iterator[str]:
     for model in models.iter_rows(named=True):
         if model["model_id"] not in predictions:
             continue
-        recomputed = evaluate(*(_rows(predictions[model["model_id"]].filter(part=part)) for part in ("val", "test")))
+        recomputed = score(*(_rows(predictions[model["model_id"]].filter(part=part)) for part in ("val", "test")))
         for metric, stored in json.loads(model["metrics"]).items():
             value = recomputed.get(metric, np.nan)
             if not np.isclose(value, np.nan if stored is None else stored, rtol=0, atol=TOLERANCE, equal_nan=True):

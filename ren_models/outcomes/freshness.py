@@ -50,7 +50,7 @@ REASONS = {
 """Reasons by the key of the column `inputs` that differs."""
 
 MODELS = """
-    SELECT architecture, region, spec_id, inputs, params FROM models
+    SELECT method, region, spec_id, settings_id, inputs, params FROM models
     WHERE task = ? AND split_id = ? AND experiment = ?
 """
 
@@ -88,6 +88,8 @@ def _changed_inputs(store: FeatureStore, split: Split, experiment: str, plans: d
     if models["spec_id"].unique().to_list() != [store.latest_spec]:
         yield f"they are of spec {', '.join(models['spec_id'].unique().sort())}, and rows of {store.latest_spec} came later"
         return
+    if models["settings_id"].n_unique() > 1:
+        yield "they are of several settings, as an interrupted run leaves them"
     sound_only = bool(json.loads(models["params"][0])["sound_only"])
     plan = PLANS[experiment]
     if (plan, sound_only) not in plans:
@@ -107,12 +109,12 @@ def _current_inputs(
         experiment, fits = plan(store, split.task, split_id=split.split_id, sound_only=sound_only)
     except RenError as error:
         return str(error)
-    return {(fit.inputs.method, fit.inputs.region): experiment.inputs(fit) for fit in fits}
+    return {(fit.inputs.method.name, fit.inputs.method.region): experiment.inputs(fit) for fit in fits}
 
 
 def _differences(models: pl.DataFrame, current: Mapping[tuple[str, str | None], dict[str, str]]) -> Iterator[str]:
     regions: dict[str, Counter[str]] = {}
-    for method, region, inputs in models.select("architecture", "region", "inputs").unique(maintain_order=True).rows():
+    for method, region, inputs in models.select("method", "region", "inputs").unique(maintain_order=True).rows():
         if inputs is None:
             yield "they were stored by an older version, which kept no digest of its inputs"
             return

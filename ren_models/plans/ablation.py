@@ -14,7 +14,7 @@ from ren_models.experiments.controls import shuffle_labels
 from ren_models.experiments.evaluation import Fit
 from ren_models.experiments.experiment import Experiment
 from ren_models.experts.settings import REN_SETTINGS
-from ren_models.inputs.matrices import Inputs, of_features, region_inputs
+from ren_models.inputs.matrices import Matrices, of_features, region_inputs
 from ren_models.plans.radiomics import fits_of
 from ren_models.splits.stored import current_split
 
@@ -33,8 +33,9 @@ def plan_ablation(
 ) -> tuple[Experiment, tuple[Fit, ...]]:
     """The experiment and its fits, for each region and round, with REN's settings; parameters as of `plan_radiomics`."""
     split, spec_id = current_split(store, task, split_id), store.latest_spec
-    whole = region_inputs(store, task, spec_id, ALL, sound_only=sound_only)
-    parts = tuple(part for each in whole for part in _parts(each))
+    regions = region_inputs(store, task, spec_id, sound_only=sound_only)
+    whole = tuple(of_features(inputs, ALL, inputs.examples.feature_names) for inputs in regions)
+    parts = tuple(part for inputs in whole for part in _parts(inputs))
     if not parts:
         raise SpecError(f"spec {spec_id}: expected features of two families or more, got those of one")
     fits, left_out = fits_of(store, split, (*whole, *parts))
@@ -45,12 +46,12 @@ def plan_ablation(
     return experiment, (*fits, *control)
 
 
-def _parts(inputs: Inputs) -> Iterator[Inputs]:
+def _parts(inputs: Matrices) -> Iterator[Matrices]:
     """Each family alone, and without it; a family that was not measured, or that is all there is, has no counterpart."""
     features = data_catalog.features()
     for family in families():
-        of_family = {name for name in inputs.matrix.feature_names if features[name].family == family}
-        rest = [name for name in inputs.matrix.feature_names if name not in of_family]
+        of_family = [name for name in inputs.examples.feature_names if features[name].family == family]
+        rest = [name for name in inputs.examples.feature_names if name not in of_family]
         if of_family and rest:
-            yield of_features(inputs, f"only_{family}", (name for name in inputs.matrix.feature_names if name in of_family))
+            yield of_features(inputs, f"only_{family}", of_family)
             yield of_features(inputs, f"without_{family}", rest)

@@ -12,13 +12,16 @@ from ren_models.experiments.evaluation import Fit
 from ren_models.experiments.experiment import Experiment
 from ren_models.experts.baseline import BEST_FEATURE, BaselineSettings
 from ren_models.inputs.clinical import read_clinical
-from ren_models.inputs.matrices import Inputs, all_regions, region_inputs
+from ren_models.inputs.inputs import Inputs
+from ren_models.inputs.matrices import Matrices, all_regions, of_features, region_inputs
+from ren_models.methods import Method
 from ren_models.plans.radiomics import fits_of
 from ren_models.splits.stored import current_split
 
 EXPERIMENT = "baselines"
+ARCHITECTURE = "baseline"
 SINGLE_FEATURES = {"volume": "original_shape_MeshVolume", "mean_hu": "original_firstorder_Mean"}
-"""Methods on one feature that is known beforehand."""
+"""Choices of one feature, made beforehand."""
 
 
 def plan_baselines(
@@ -26,22 +29,22 @@ def plan_baselines(
 ) -> tuple[Experiment, tuple[Fit, ...]]:
     """The experiment and its fits: each region and all regions together, and age and sex; parameters as of `plan_radiomics`."""
     split, spec_id = current_split(store, task, split_id), store.latest_spec
-    regions = region_inputs(store, task, spec_id, sound_only=sound_only)
+    regions = region_inputs(store, task, spec_id, ARCHITECTURE, sound_only=sound_only)
     clinical = read_clinical(store, task)
     inputs = [baseline for region in (*regions, *all_regions(regions)) for baseline in _baselines(region)]
     if clinical.matrix:
-        inputs.append(Inputs("clinical", None, clinical.matrix))
+        inputs.append(Inputs(Method(ARCHITECTURE, features="clinical"), clinical.matrix))
     fits, left_out = fits_of(store, split, inputs)
     unknown = [f"clinical baseline: {word}, expected a number of years, or m, f, male, female" for word in clinical.unknown]
     keeps = frozenset({"predictions"})
     return Experiment(EXPERIMENT, split, spec_id, BaselineSettings(), keeps, "baseline", (*left_out, *unknown), sound_only), fits
 
 
-def _baselines(region: Inputs) -> Iterator[Inputs]:
+def _baselines(region: Matrices) -> Iterator[Matrices]:
     """The baselines of a region, or of all regions side by side; a feature that was not measured makes none."""
-    names = region.matrix.feature_names
-    yield Inputs(BEST_FEATURE, region.region, region.matrix)
-    for method, feature in SINGLE_FEATURES.items():
+    names = region.examples.feature_names
+    yield of_features(region, BEST_FEATURE, names)
+    for choice, feature in SINGLE_FEATURES.items():
         columns = [name for name in names if name.endswith(feature)]
         if columns:
-            yield Inputs(method, region.region, region.matrix.select_features(columns))
+            yield of_features(region, choice, columns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
 from ren_features import FeatureStore
 from ren_features.errors import SplitError, StoreError
@@ -12,8 +13,9 @@ from ren_models.experiments.evaluation import Fit
 from ren_models.experiments.experiment import Experiment
 from ren_models.experiments.running import stored_models
 from ren_models.experts.settings import REN_SETTINGS, RadiomicsSettings
-from ren_models.inputs.matrices import Inputs, region_inputs, whole_set_inputs
-from ren_models.splits.parts import lack
+from ren_models.inputs.inputs import Inputs
+from ren_models.inputs.matrices import region_inputs, whole_set_inputs
+from ren_models.splits.parts import why_unfittable
 from ren_models.splits.rounds import Split
 from ren_models.splits.stored import current_split
 
@@ -89,7 +91,7 @@ def plan_refits(
 
 
 def fits_of(
-    store: FeatureStore, split: Split, inputs: Iterable[Inputs], controls: Iterable[Control | None] = (None,)
+    store: FeatureStore, split: Split, inputs: Iterable[Inputs[Any]], controls: Iterable[Control | None] = (None,)
 ) -> tuple[tuple[Fit, ...], tuple[str, ...]]:
     """A fit for each control, each inputs and each round; and which rounds are left out, and why.
 
@@ -99,10 +101,10 @@ def fits_of(
         When all of them are.
     """
     classes = int(store.sql("SELECT max(value) + 1 FROM labels WHERE task = ?", [split.task]).item())
-    of_split = [each.of_patients(split.patients) for each in inputs]
-    found = [(each, number, lack(each.matrix, number)) for each in of_split for number in split.rounds]
-    left_out = tuple(f"{each.name}, round {number.index}: {lacking}" for each, number, lacking in found if lacking)
-    usable = [(each, number) for each, number, lacking in found if not lacking]
+    of_split = [method.of_patients(split.patients) for method in inputs]
+    pairs = [(method, number, why_unfittable(method.examples, number)) for method in of_split for number in split.rounds]
+    left_out = tuple(f"{method.method}, round {number.index}: {reason}" for method, number, reason in pairs if reason)
+    usable = [(method, number) for method, number, reason in pairs if not reason]
     if not usable:
         raise SplitError(f"split {split.split_id}: expected a round that can be fitted, got none; {'; '.join(left_out[:3])}")
-    return tuple(Fit(each, number, classes, control) for control in controls for each, number in usable), left_out
+    return tuple(Fit(method, number, classes, control) for control in controls for method, number in usable), left_out

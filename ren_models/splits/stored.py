@@ -10,7 +10,6 @@ from ren_features import FeatureStore
 from ren_features.errors import SplitError
 from ren_features.store.connection import transaction
 from ren_features.store.rows import insert, insert_frame, now
-from ren_features.store.writing import computing
 from ren_models.splits.groups import patient_groups
 from ren_models.splits.rounds import PARTS, Round, Split, digest, make_split
 
@@ -53,7 +52,7 @@ def store_split(store: FeatureStore, task: str, *, protocol: str = "full", folds
     known = store.sql("SELECT count(*) FROM splits WHERE split_id = ?", [split.split_id]).item() > 0
     if known:
         return Stored(read_split(store, task, split.split_id), known, without)
-    with computing(store.connection, store.latest_spec) as run_id, transaction(store.connection):
+    with store.computing(store.latest_spec) as run_id, transaction(store.connection):
         facts = {"split_id": split.split_id, "task": task, "protocol": protocol, "folds": folds, "seed": seed}
         counts = {"patients": len(labels), "without_label": without, "run_id": run_id, "made_at": now()}
         insert(store.connection, "splits", [facts | counts])

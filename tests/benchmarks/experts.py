@@ -37,7 +37,7 @@ def main() -> None:
                 experiment, fits = plan(store, TASK)
                 start = time.perf_counter()
                 run_experiment(store, experiment, fits, jobs=arguments.jobs)
-                scans = len(fits[0].inputs.matrix.y)
+                scans = len(fits[0].inputs.examples.y)
                 print(f"{what}: {len(fits)} fits on {scans} scans in {time.perf_counter() - start:.0f} s")
 
 

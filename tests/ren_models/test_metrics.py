@@ -12,7 +12,7 @@ from ren_models.metrics import (
     average_precision,
     brier,
     by_patient,
-    evaluate,
+    score,
     sensitivity,
     specificity,
     threshold_at_specificity,
@@ -74,14 +74,14 @@ def test_the_threshold_of_val_keeps_nine_of_ten_negatives():
 def test_every_metric_is_described_and_no_other():
     rows = binary([0, 1, 0, 1], [0.1, 0.4, 0.6, 0.9])
     described = {name for name in data_catalog.metrics() if "_val" in name or "_test" in name}
-    assert set(evaluate(rows, rows)) == described
-    assert aucs_of_test(rows) == {name: evaluate(rows, rows)[name] for name in ("auc_test", "auc_test_patient")}
+    assert set(score(rows, rows)) == described
+    assert aucs_of_test(rows) == {name: score(rows, rows)[name] for name in ("auc_test", "auc_test_patient")}
 
 
 def test_a_threshold_is_taken_from_val_and_never_from_test():
     val = binary([0] * 10 + [1, 1], [*np.linspace(0.02, 0.2, 10), 0.3, 0.4])
     one, other = binary([0, 1], [0.5, 0.6]), binary([0, 1], [0.05, 0.6])
-    metrics = [evaluate(val, test) for test in (one, other)]
+    metrics = [score(val, test) for test in (one, other)]
     assert [values["specificity_at_threshold_test"] for values in metrics] == [0, 1]
     assert [values["sensitivity_at_90_specificity_test"] for values in metrics] == [1, 1]
 
@@ -92,7 +92,7 @@ def test_fewer_than_ten_negative_patients_set_no_threshold():
     assert np.isnan(threshold_at_specificity(binary([0] * 40, np.arange(40) / 40, nine.astype(str))))
     assert threshold_at_specificity(binary([0] * 10, np.arange(10) / 10)) == 0.8
     test = binary([0, 1], [0.1, 0.9])
-    metrics = evaluate(binary([0] * 40 + [1], [*np.arange(40) / 40, 0.9], [*nine, 9]), test)
+    metrics = score(binary([0] * 40 + [1], [*np.arange(40) / 40, 0.9], [*nine, 9]), test)
     assert np.isnan(metrics["sensitivity_at_90_specificity_test"])
     assert np.isnan(metrics["specificity_at_threshold_test_patient"])
 
@@ -121,7 +121,7 @@ def test_a_patient_is_one_row_of_mean_probability():
 def test_three_classes_have_no_threshold():
     rng = np.random.default_rng(0)
     rows = rows_of(np.arange(9) % 3, rng.dirichlet([1, 1, 1], 9))
-    assert set(evaluate(rows, rows)) == {
+    assert set(score(rows, rows)) == {
         f"{name}_{part}{row}"
         for name in ("auc", "average_precision", "brier")
         for part in ("val", "test")

@@ -31,7 +31,7 @@ def test_shares_sum_to_the_log_odds_of_scans_that_the_expert_has_not_seen(settin
             "SELECT checkpoint FROM models WHERE region = 'LLL' AND round = ? AND experiment = 'radiomics'", [each.index]
         ).item()
         expert = RadiomicsExpert.load(model_folder(setting.store.path) / checkpoint)
-        p = expert.predict_proba(test.X)[:, 1]
+        p = expert.predict_proba(test.examples)[:, 1]
         rest = np.log(p / (1 - p)) - found.values[found.rounds == each.index].sum(1)
         assert rest == pytest.approx(rest[0], abs=1e-4)  # the expected value, the same for all
     assert len(found.values) == sum(np.isin(matrix.patient_ids, sorted(each.test)).sum() for each in setting.split.rounds)

@@ -185,8 +185,9 @@ def test_a_store_of_the_first_version_keeps_its_rows(path, write_manifest):
     build(write_manifest({}), path, spec=ExtractionSpec(spacing_mm=None, features=("firstorder",)), jobs=0)
     with duckdb.connect(str(path)) as connection:
         rows = connection.execute("FROM radiomics").fetchall()
-        for table in ("splits", "rounds", "models", "predictions", "results"):
+        for table in ("splits", "rounds", "models", "predictions", "embeddings", "results"):
             connection.execute(f"DROP TABLE {table}")
+        connection.execute("ALTER TABLE runs DROP COLUMN pid")
         connection.execute("DROP TABLE histograms; DROP VIEW lobe_features; DELETE FROM quality")
         for column in ("kernel", "slice_thickness_mm", "kvp", "vendor", "model", "rules_id", "voxels_sha256"):
             connection.execute(f"ALTER TABLE inputs DROP COLUMN {column}")

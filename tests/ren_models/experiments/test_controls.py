@@ -30,7 +30,7 @@ def test_one_shuffle_gives_a_patient_the_same_label_in_every_region_and_round(op
     seen = {}
     for inputs in region_inputs(store, "ill", store.latest_spec):
         for number in split.rounds:
-            for part in read_parts(control.apply(inputs.matrix), number):
+            for part in read_parts(control.apply(inputs.examples), number):
                 for scan, label in zip(part.scan_ids, part.y, strict=True):
                     assert seen.setdefault(scan, label) == label
     assert len(seen) == 120
@@ -40,7 +40,7 @@ def test_one_shuffle_gives_a_patient_the_same_label_in_every_region_and_round(op
 def test_a_shuffle_keeps_the_patients_of_each_class_in_every_part(opened, protocol):
     store, _ = opened
     split = store_split(store, "ill", protocol=protocol, seed=3).split
-    matrix = region_inputs(store, "ill", store.latest_spec)[0].matrix
+    matrix = region_inputs(store, "ill", store.latest_spec)[0].examples
     moved = 0
     for control in shuffle_labels(store, split, range(1, 4)):
         after = control.apply(matrix)
@@ -85,7 +85,7 @@ def test_patients_who_share_an_image_are_shuffled_and_drawn_as_one(make_store):
 
 def test_copies_of_a_resampled_patient_stay_in_one_part(opened):
     store, split = opened
-    matrix = region_inputs(store, "ill", store.latest_spec)[0].matrix
+    matrix = region_inputs(store, "ill", store.latest_spec)[0].examples
     control = next(resample_patients(split, [1]))
     assert sum(control.draws.values()) == len(split.patients)
     assert max(control.draws.values()) > 1

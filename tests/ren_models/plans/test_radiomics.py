@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,13 @@ import pytest
 import data_catalog
 from ren_features import FeatureStore
 from ren_features.errors import SpecError, SplitError, StoreError
-from ren_models.experiments.running import is_stored, run_experiment
+from ren_models.experiments.running import is_stored, missing_fits, run_experiment
 from ren_models.experts import RadiomicsExpert
 from ren_models.experts.files import model_folder
 from ren_models.experts.settings import RadiomicsSettings
 from ren_models.inputs.matrices import region_inputs, whole_set_inputs
 from ren_models.metrics import Rows, auc
+from ren_models.outcomes.freshness import stale_results
 from ren_models.outcomes.summary import notes
 from ren_models.plans.radiomics import plan_radiomics
 from ren_models.splits.parts import read_parts
@@ -117,7 +119,7 @@ def test_a_model_read_from_its_file_predicts_what_is_stored(make_store):
         expert = RadiomicsExpert.load(model_folder(path) / store.sql(f"SELECT checkpoint FROM models WHERE {which}").item())
         test = read_parts(store.matrix(region="LLL", task="ill"), split.rounds[2]).test
         stored = store.sql(f"SELECT probability FROM predictions WHERE {which} AND part = 'test' ORDER BY scan_id")["probability"]
-    assert np.array_equal(expert.predict_proba(test.X)[:, 1], stored.to_numpy())
+    assert np.array_equal(expert.predict_proba(test.examples)[:, 1], stored.to_numpy())
     assert (expert.region, expert.feature_names) == ("LLL", tuple(data_catalog.features()))
     with pytest.raises(StoreError, match="expected the file of a model, found none"):
         RadiomicsExpert.load(path.with_name("none.json"))
@@ -192,19 +194,20 @@ def test_whole_sets_of_a_scan_that_lacks_a_lobe(make_store):
     with FeatureStore(make_store(absent=frozenset({(4, "RML")}))) as store:
         regions = region_inputs(store, "ill", store.latest_spec)
         mean, concatenated = whole_set_inputs(store, regions)
-        rml, lul = regions[3].matrix, regions[0].matrix
-    row = concatenated.matrix.scan_ids.tolist().index("p004_0")
-    names = list(concatenated.matrix.feature_names)
-    assert np.isnan(concatenated.matrix.X[row, names.index("RML_original_glcm_Id")])
+        rml, lul = regions[3].examples, regions[0].examples
+    row = concatenated.examples.scan_ids.tolist().index("p004_0")
+    names = list(concatenated.examples.feature_names)
+    assert np.isnan(concatenated.examples.X[row, names.index("RML_original_glcm_Id")])
     assert (
-        concatenated.matrix.X[row, names.index("LUL_original_glcm_Id")] == lul.X[row, lul.feature_names.index("original_glcm_Id")]
+        concatenated.examples.X[row, names.index("LUL_original_glcm_Id")]
+        == lul.X[row, lul.feature_names.index("original_glcm_Id")]
     )
     assert len(rml.y) == 58
-    assert len(mean.matrix.y) == len(concatenated.matrix.y) == 60
-    column = mean.matrix.feature_names.index("original_glcm_Id")
-    present = [each.matrix for each in regions[:5] if each.region != "RML"]
+    assert len(mean.examples.y) == len(concatenated.examples.y) == 60
+    column = mean.examples.feature_names.index("original_glcm_Id")
+    present = [each.examples for each in regions[:5] if each.method.region != "RML"]
     values = [each.X[each.scan_ids.tolist().index("p004_0"), each.feature_names.index("original_glcm_Id")] for each in present]
-    assert mean.matrix.X[row, column] == pytest.approx(np.mean(values))
+    assert mean.examples.X[row, column] == pytest.approx(np.mean(values))
 
 
 @pytest.mark.parametrize("settings", [FEW, RadiomicsSettings(n_estimators=8, early_stopping_rounds=3, inner_folds=2)])
@@ -255,21 +258,69 @@ def test_settings_that_would_not_be_honoured_are_refused(tmp_path, text, message
         RadiomicsSettings.from_yaml(tmp_path / "params.yaml")
 
 
-def test_a_fit_that_is_interrupted_leaves_the_results_as_they_were(make_store):
+def test_fits_that_were_stored_before_an_interruption_are_not_made_again(make_store, monkeypatch):
+    monkeypatch.setattr("ren_models.experiments.running.COMMIT_S", 0.0)
+    path, calm = make_store("killed"), make_store("calm")
+    run(calm)
+    made = Counter()
+
+    def stop(name, count):
+        made["fits"] += count
+        if made["fits"] == 40:
+            raise KeyboardInterrupt
+
+    with FeatureStore(path, read_only=False) as store:
+        store_split(store, "ill")
+        plan = plan_radiomics(store, "ill", settings=FEW)
+        with pytest.raises(KeyboardInterrupt):
+            run_experiment(store, *plan, jobs=2, listener=stop)
+        assert store.sql("SELECT status FROM runs ORDER BY started_at DESC, run_id DESC LIMIT 1").item() == "interrupted"
+        assert missing_fits(store, *plan) == 50
+        assert len(list(Path(f"{path}.models").iterdir())) == 40
+        run_experiment(store, *plan, jobs=2)
+    for name in ("results", "predictions", "models"):
+        assert table(path, name).equals(table(calm, name))
+
+
+def test_a_store_is_free_between_commits(make_store, monkeypatch):
+    """Fits that take hours leave the store to other commands: it is read, and written, while an experiment runs."""
+    monkeypatch.setattr("ren_models.experiments.running.COMMIT_S", 0.0)
+    path = make_store()
+    with FeatureStore(path, read_only=False) as store:
+        store_split(store, "ill")
+    seen = []
+
+    def write_meanwhile(name, count):
+        with FeatureStore(path, read_only=False) as other:
+            seen.append(other.sql("SELECT count(*) FROM models").item())
+
+    with FeatureStore(path) as store:
+        run_experiment(store, *plan_radiomics(store, "ill", settings=FEW), jobs=2, listener=write_meanwhile)
+        assert store.sql("SELECT count(*) FROM models").item() == 90
+    assert seen == sorted(seen)
+    assert 0 < seen[0] < seen[-1]
+
+
+def test_an_interrupted_change_of_settings_is_stale(make_store, monkeypatch):
+    monkeypatch.setattr("ren_models.experiments.running.COMMIT_S", 0.0)
     path = make_store()
     run(path)
-    before = table(path, "results")
 
     def stop(name, count):
         raise KeyboardInterrupt
 
     with FeatureStore(path, read_only=False) as store:
-        experiment, fits = plan_radiomics(store, "ill", settings=RadiomicsSettings(max_depth=1))
+        split = read_split(store, "ill")
+        plan = plan_radiomics(store, "ill", settings=RadiomicsSettings(max_depth=1))
+        assert stale_results(store, split, "radiomics") == []
         with pytest.raises(KeyboardInterrupt):
-            run_experiment(store, experiment, fits, jobs=2, listener=stop)
-        assert store.sql("SELECT status FROM runs ORDER BY started_at DESC, run_id DESC LIMIT 1").item() == "interrupted"
+            run_experiment(store, *plan, jobs=2, listener=stop)
+        (reason,) = stale_results(store, split, "radiomics")
+        assert "they are of several settings, as an interrupted run leaves them" in reason
+        run_experiment(store, *plan, jobs=2)
+        assert stale_results(store, split, "radiomics") == []
+        assert store.sql("SELECT DISTINCT params->>'max_depth' FROM models").item() == "1"
     assert len(list(Path(f"{path}.models").iterdir())) == 90
-    assert table(path, "results").equals(before)
 
 
 def test_inner_folds_that_are_too_many_are_said(make_store):
@@ -360,7 +411,7 @@ def test_what_quality_doubts_is_left_out_when_asked(make_store):
             (note,) = notes(store, experiment)
             assert note.startswith(f"2 of 60 scans have regions with warnings or errors in quality, or never judged: {fate}")
             for region, scans in missing.items():
-                matrix = next(fit.inputs.matrix for fit in fits if fit.inputs.region == region)
+                matrix = next(fit.inputs.examples for fit in fits if fit.inputs.method.region == region)
                 assert everyone - set(matrix.scan_ids) == scans
 
 

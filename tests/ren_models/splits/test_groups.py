@@ -122,7 +122,7 @@ def test_inner_folds_keep_a_group_together(make_store):
     images = {f"p{number + half:03}_0": str(number) for number in range(0, 28, 4) for half in (0, 2)}
     with FeatureStore(make_store(images=images), read_only=False) as store:
         each = store_split(store, "ill", folds=4).split.rounds[0]
-        train = read_parts(region_inputs(store, "ill", store.latest_spec)[0].matrix, each).train
+        train = read_parts(region_inputs(store, "ill", store.latest_spec)[0].examples, each).train
     assert set(train.group_ids) < set(train.patient_ids)
     expert = RadiomicsExpert("LUL", (), RadiomicsSettings(inner_folds=3))
     for fitted, held_back in expert.inner_folds(train):

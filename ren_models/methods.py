@@ -1,0 +1,46 @@
+"""Names of methods in results, figures and tables."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Method(NamedTuple):
+    """An architecture on a region, or on a set of regions.
+
+    Attributes
+    ----------
+    architecture : str
+        `radiomics`, a classifier, a network, or a baseline.
+    region : str, optional
+        None for several regions, or for the patient.
+    region_set : str, optional
+        `lobe_mean` or `all_regions`; None for one region, or for the patient.
+    features : str, optional
+        A choice of features, as `only_glcm`; by default all.
+
+    Examples
+    --------
+    >>> Method("radiomics", None, "lobe_mean").name
+    'radiomics_lobe_mean'
+    >>> str(Method("radiomics", "LLL", features="only_glcm"))
+    'only_glcm LLL'
+    """
+
+    architecture: str
+    region: str | None = None
+    region_set: str | None = None
+    features: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Name in the column `method` of `results`, which has a column `region` beside it."""
+        return self.features or "_".join(filter(None, (self.architecture, self.region_set)))
+
+    @property
+    def scope(self) -> str:
+        """The region, the set of regions, or `patient`."""
+        return self.region or self.region_set or "patient"
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.region}" if self.region else self.name
