@@ -9,7 +9,8 @@ import polars as pl
 from ren_features import FeatureStore
 from ren_features.errors import StaleError, StoreError
 from ren_models.methods import Method
-from ren_models.outcomes.freshness import COMMANDS, stale_results
+from ren_models.outcomes.freshness import stale_results
+from ren_models.plans.registry import command_of
 from ren_models.splits.rounds import Split
 from ren_models.splits.stored import read_split
 
@@ -84,9 +85,10 @@ def results(setting: Setting, experiment: str, metric: str) -> pl.DataFrame:
         [*setting.key, experiment, metric],
     )
     if found.is_empty():
+        command = command_of(setting.store, experiment) or "ren-models radiomics"
         raise StoreError(
             f"store {setting.store.path}: expected results of experiment {experiment}, task {setting.task}, split "
-            f"{setting.split.split_id}, found none; `{COMMANDS.get(experiment, 'ren-models radiomics')}` makes them"
+            f"{setting.split.split_id}, found none; `{command}` makes them"
         )
     return found
 
@@ -118,14 +120,12 @@ def expert_experiments(setting: Setting) -> list[str]:
 def methods(setting: Setting, experiment: str) -> list[Method]:
     """Methods of an experiment: regions in their order, then sets of regions, then the patient."""
     rows = setting.store.sql(
-        """SELECT architecture, region, region_set, CASE WHEN method NOT IN (architecture, architecture || '_' || region_set)
-            THEN method END AS features
-        FROM models LEFT JOIN regions ON region = name
+        """SELECT DISTINCT method, architecture, region, region_set, position FROM models LEFT JOIN regions ON region = name
         WHERE task = ? AND split_id = ? AND experiment = ?
-        GROUP BY ALL ORDER BY min(position) NULLS LAST, region_set NULLS LAST, method""",
+        ORDER BY position NULLS LAST, region_set NULLS LAST, method""",
         [*setting.key, experiment],
     )
-    return [Method(*row) for row in rows.rows()]
+    return [Method.of(*row[:4]) for row in rows.rows()]
 
 
 def test_rows(setting: Setting, experiment: str) -> pl.DataFrame:

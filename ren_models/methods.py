@@ -32,6 +32,12 @@ class Method(NamedTuple):
     region_set: str | None = None
     features: str | None = None
 
+    @classmethod
+    def of(cls, name: str, architecture: str, region: str | None, region_set: str | None) -> Method:
+        """The method of a row of `models`, whose choice of features is in its name alone."""
+        method = cls(architecture, region, region_set)
+        return method if method.name == name else method._replace(features=name)
+
     @property
     def name(self) -> str:
         """Name in the column `method` of `results`, which has a column `region` beside it."""

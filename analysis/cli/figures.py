@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,15 +13,8 @@ from ren_features.console.command_line import Jobs, Store
 from ren_models.cli.options import SoundOnly, SplitId, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from analysis.stored_results import Setting
     from analysis.style import Drawing
-    from ren_features import FeatureStore
-    from ren_models.experiments.evaluation import Fit
-    from ren_models.experiments.experiment import Experiment
-
-    Plan = Callable[[FeatureStore], tuple[Experiment, Sequence[Fit]]]
 
 
 def _writable(folder: Path) -> Path:
@@ -71,10 +65,11 @@ def fig3(
     from analysis.figures.regional import draw_regional
     from analysis.stored_results import read_setting
     from ren_features import FeatureStore
+    from ren_models.outcomes.fitting import fit_missing
     from ren_models.plans.radiomics import plan_refits
 
     if refit:
-        _fit_missing(store, lambda opened: plan_refits(opened, task, refit, split_id=split_id), jobs)
+        fit_missing(store, partial(plan_refits, task=task, resamples=refit, split_id=split_id), jobs)
     with FeatureStore(store) as opened:
         drawing = draw_regional(read_setting(opened, task, split_id, allow_stale=allow_stale))
     _save(drawing, output, "fig3")
@@ -96,9 +91,10 @@ def fig4(
     from analysis.figures.ablation import draw_ablation
     from analysis.stored_results import read_setting
     from ren_features import FeatureStore
+    from ren_models.outcomes.fitting import fit_missing
     from ren_models.plans.ablation import plan_ablation
 
-    _fit_missing(store, lambda opened: plan_ablation(opened, task, split_id=split_id, sound_only=sound_only), jobs)
+    fit_missing(store, partial(plan_ablation, task=task, split_id=split_id, sound_only=sound_only), jobs)
     with FeatureStore(store) as opened:
         drawing = draw_ablation(read_setting(opened, task, split_id))
     _save(drawing, output, "fig4")
@@ -166,25 +162,6 @@ def comparison(
     with FeatureStore(store) as opened:
         drawing = draw_comparison(read_setting(opened, task, split_id, allow_stale=allow_stale), baseline)
     _save(drawing, output, "comparison")
-
-
-def _fit_missing(store: Path, plan: Plan, jobs: int | None) -> None:
-    """Make and store the fits of a plan that the store lacks; a store that has them is not opened for writing."""
-    from ren_features import FeatureStore
-    from ren_features.console.progress import counter
-    from ren_features.cores import available_cores
-    from ren_models.experiments.running import is_stored, missing_fits, run_experiment
-    from ren_models.outcomes.summary import notes
-
-    with FeatureStore(store) as opened:
-        experiment, fits = plan(opened)
-        if is_stored(opened, experiment, fits):
-            return
-        missing = missing_fits(opened, experiment, fits)
-        for note in notes(opened, experiment):
-            typer.echo(note, err=True)
-    with FeatureStore(store, read_only=False) as opened, counter(missing, "fits") as tell:
-        run_experiment(opened, experiment, fits, jobs=jobs or available_cores(), listener=tell)
 
 
 def _save(drawing: Drawing, folder: Path, name: str) -> None:

@@ -16,9 +16,7 @@ from analysis.stored_results import MANY_CLASSES, Setting, many_classes, regions
 from analysis.style import TWO_COLUMNS, Drawing, new_figure, number, style
 from ren_models.mean import mean_over_rounds
 from ren_models.outcomes.summary import span
-from ren_models.plans.ablation import ALL, CONTROL_SEEDS, families
-
-EXPERIMENT = "ablation"
+from ren_models.plans.ablation import ALL, CONTROL_SEEDS, EXPERIMENT, families
 
 SHUFFLED = "all, labels shuffled"
 

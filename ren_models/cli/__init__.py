@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ren_features.console.command_line import application, run
-from ren_models.cli import check, radiomics, split
+from ren_models.cli import check, classifier, radiomics, split
 
 app = application(
     "ren-models",
@@ -11,6 +11,7 @@ app = application(
     split.split,
     radiomics.radiomics,
     radiomics.chance,
+    classifier.classifier,
     check.check,
 )
 

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from ren_features.draft import draft_of
 from ren_features.store import Matrix
-from ren_models.experts.expert import Embeddings
+from ren_models.experts.expert import Embeddings, classes_of
 from ren_models.inputs.matrices import Matrices
 from ren_models.splits.parts import Part
 
@@ -93,13 +93,13 @@ class BaselineExpert:
 
     def fit(self, train: Part[Matrix], val: Part[Matrix] | None = None) -> Self:  # noqa: ARG002 - selects nothing on val
         """Learn from the rows of the part train; a LeakageError for any other."""
-        rows = train.only("train", "a baseline's fit").examples
+        self.classes_ = classes_of(train.only("train", "a baseline's fit"))
+        rows = train.examples
         imputer = SimpleImputer(strategy="median", keep_empty_features=True)
         separations = feature_separations(imputer.fit_transform(rows.X), rows.y) if self.single else None
         self.chosen_ = np.arange(rows.X.shape[1]) if separations is None else np.array([separations.argmax()])
         regression = LogisticRegression(C=self.settings.C, max_iter=1000)
         self.model_ = make_pipeline(imputer, StandardScaler(), regression).fit(rows.X[:, self.chosen_], rows.y)
-        self.classes_ = regression.classes_
         return self
 
     def predict_proba(self, examples: Matrix) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ren_features.errors import SplitError
 from ren_models.inputs.inputs import Inputs
 from ren_models.splits.parts import Part
 
@@ -76,3 +77,17 @@ class ExpertSettings(Protocol):
 
     def expert(self, inputs: Inputs[Any]) -> Expert:
         """An expert on these inputs, not fitted yet."""
+
+
+def classes_of(train: Part[Any]) -> NDArray[np.int64]:
+    """Classes that the part train has, in order.
+
+    Raises
+    ------
+    SplitError
+        When there is one alone.
+    """
+    classes = np.unique(train.y)
+    if len(classes) < 2:
+        raise SplitError(f"round {train.round}: expected two classes in train, got {classes.tolist()}")
+    return classes

@@ -18,7 +18,7 @@ from xgboost.core import XGBoostError
 from ren_features.draft import draft_of
 from ren_features.errors import SplitError, StoreError
 from ren_features.store import Matrix
-from ren_models.experts.expert import Embeddings
+from ren_models.experts.expert import Embeddings, classes_of
 from ren_models.experts.settings import REN_SETTINGS, RadiomicsSettings
 from ren_models.splits.parts import Part
 
@@ -71,11 +71,7 @@ class RadiomicsExpert:
             When they are of one class, or too few for a search or early stopping.
         """
         rows = train.only("train", "an expert's fit")
-        self.classes_ = np.unique(rows.y)
-        if len(self.classes_) < 2:
-            raise SplitError(
-                f"round {rows.round}, region {self.region}: expected two classes in train, got {self.classes_.tolist()}"
-            )
+        self.classes_ = classes_of(rows)
         rows = replace(rows, examples=rows.examples.with_labels(np.searchsorted(self.classes_, rows.y)))
         self.chosen_ = self._stop_early(rows, self._search(rows, self.settings))
         pipeline = _pipeline(self.chosen_).fit(rows.examples.X, rows.y)

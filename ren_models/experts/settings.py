@@ -131,6 +131,11 @@ class RadiomicsSettings:
         return {name: value for name, value in self.as_dict().items() if value != usual[name]}
 
 
+def read_settings(path: Path | None) -> RadiomicsSettings:
+    """Settings of a YAML file, or REN's."""
+    return RadiomicsSettings.from_yaml(path) if path else REN_SETTINGS
+
+
 def _check(name: str, value: Any) -> None:
     kind, low, high = RANGES[name]
     right = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)

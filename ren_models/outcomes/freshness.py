@@ -4,42 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import polars as pl
 
 from ren_features import FeatureStore
-from ren_features.errors import RenError
-from ren_models.experiments.evaluation import Fit
-from ren_models.experiments.experiment import Experiment
+from ren_features.errors import RenError, SpecError
 from ren_models.experiments.running import CHANGED_RESULTS
-from ren_models.plans.ablation import plan_ablation
-from ren_models.plans.baselines import EXPERIMENT as BASELINES
-from ren_models.plans.baselines import plan_baselines
-from ren_models.plans.radiomics import METHOD, RESAMPLED, SHUFFLED, plan_radiomics
+from ren_models.plans.registry import Plan, command_of, plan_of
 from ren_models.splits.rounds import Split
 from ren_models.splits.stored import is_current
-
-Plan = Callable[..., tuple[Experiment, tuple[Fit, ...]]]
-
-PLANS: Mapping[str, Plan] = {
-    METHOD: plan_radiomics,
-    SHUFFLED: plan_radiomics,
-    RESAMPLED: plan_radiomics,
-    BASELINES: plan_baselines,
-    "ablation": plan_ablation,
-}
-"""Plans whose fits read the same inputs as the models of an experiment."""
-
-COMMANDS: Mapping[str, str] = {
-    METHOD: "ren-models radiomics",
-    SHUFFLED: "ren-models chance",
-    RESAMPLED: "ren-analysis fig3 --refit N",
-    BASELINES: "ren-models radiomics",
-    "ablation": "ren-analysis fig4",
-}
-"""Commands that compute the results of an experiment."""
 
 REASONS = {
     "features": "features have changed",
@@ -71,7 +46,8 @@ def stale_results(store: FeatureStore, split: Split, *experiments: str) -> list[
     for experiment in experiments:
         reasons = [*_changed_inputs(store, split, experiment, plans), *_changed_results(store, split, experiment)]
         if reasons:
-            renew = f"; `{COMMANDS[experiment]}` renews them" if experiment in COMMANDS else ""
+            command = command_of(store, experiment)
+            renew = f"; `{command}` renews them" if command else ""
             messages.append(f"results of {experiment} are stale: {', '.join(dict.fromkeys(reasons))}{renew}")
     return outdated + messages
 
@@ -83,7 +59,7 @@ def _outdated_split(split: Split) -> str:
 def _changed_inputs(store: FeatureStore, split: Split, experiment: str, plans: dict[Any, Any]) -> Iterator[str]:
     """Reasons why models were fitted to other rows than those that the store has."""
     models = store.sql(MODELS, [split.task, split.split_id, experiment])
-    if models.is_empty() or experiment not in PLANS:
+    if models.is_empty():
         return
     if models["spec_id"].unique().to_list() != [store.latest_spec]:
         yield f"they are of spec {', '.join(models['spec_id'].unique().sort())}, and rows of {store.latest_spec} came later"
@@ -91,7 +67,13 @@ def _changed_inputs(store: FeatureStore, split: Split, experiment: str, plans: d
     if models["settings_id"].n_unique() > 1:
         yield "they are of several settings, as an interrupted run leaves them"
     sound_only = bool(json.loads(models["params"][0])["sound_only"])
-    plan = PLANS[experiment]
+    try:
+        plan = plan_of(store, experiment)
+    except SpecError as error:
+        yield str(error)
+        return
+    if plan is None:
+        return
     if (plan, sound_only) not in plans:
         plans[plan, sound_only] = _current_inputs(store, split, plan, sound_only=sound_only)
     current = plans[plan, sound_only]

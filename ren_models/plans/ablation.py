@@ -18,6 +18,7 @@ from ren_models.inputs.matrices import Matrices, of_features, region_inputs
 from ren_models.plans.radiomics import fits_of
 from ren_models.splits.stored import current_split
 
+EXPERIMENT = "ablation"
 ALL = "all"
 CONTROL_SEEDS = range(1, 6)
 """Of shuffled labels: with one alone, a control of few patients is far from 0.5 by chance."""
@@ -41,7 +42,7 @@ def plan_ablation(
     fits, left_out = fits_of(store, split, (*whole, *parts))
     control, _ = fits_of(store, split, whole, shuffle_labels(store, split, CONTROL_SEEDS))
     experiment = Experiment(
-        "ablation", split, spec_id, REN_SETTINGS, frozenset({"predictions"}), "ablation", left_out, sound_only
+        EXPERIMENT, split, spec_id, REN_SETTINGS, frozenset({"predictions"}), "ablation", left_out, sound_only
     )
     return experiment, (*fits, *control)
 

@@ -29,11 +29,13 @@ from ren_features import FeatureStore
 from ren_features.errors import SpecError, StaleError, StoreError
 from ren_features.regions import REN_REGIONS
 from ren_models.experiments.running import is_stored, run_experiment
+from ren_models.experts.classifier import ClassifierSettings
 from ren_models.experts.files import model_folder
 from ren_models.experts.settings import RadiomicsSettings
 from ren_models.mean import mean_over_rounds
 from ren_models.metrics import Rows, auc, brier
 from ren_models.plans.ablation import plan_ablation
+from ren_models.plans.classifier import plan_classifier
 from ren_models.plans.radiomics import plan_radiomics, plan_refits
 from ren_models.splits.stored import store_split
 from tests.random_store import doubt
@@ -196,31 +198,21 @@ def test_fig3_shows_what_the_paper_says_of_lower_lobes():
 def test_other_experts_appear_by_themselves(evaluated, tmp_path):
     path = shutil.copy(evaluated, tmp_path / "ren.duckdb")
     with FeatureStore(path, read_only=False) as store:
-        for table, changes in (
-            (
-                "models",
-                "model_id || 'c' AS model_id, 'cnn' AS experiment, 'cnn' AS architecture, NULL AS checkpoint, "
-                """'{"learning_rate": 0.0001}' AS params""",
-            ),
-            ("predictions", "model_id || 'c' AS model_id, 'cnn' AS architecture, probability * 0.9 AS probability"),
-            ("results", "'cnn' AS experiment, 'cnn' AS method, value - 0.1 AS value"),
-        ):
-            which = "architecture = 'radiomics'" if table != "results" else "method = 'radiomics' AND experiment = 'radiomics'"
-            store.connection.execute(f"INSERT INTO {table} SELECT * REPLACE ({changes}) FROM {table} WHERE {which}")
-        store.connection.execute(
-            """UPDATE models m SET metrics = (SELECT json_group_object(metric, value) FROM results r WHERE r.experiment = 'cnn'
-            AND r.region IS NOT DISTINCT FROM m.region AND r.round = m.round) WHERE experiment = 'cnn'"""
-        )
+        run_experiment(store, *plan_classifier(store, "ill", ClassifierSettings("logistic")), jobs=2)
         setting = read_setting(store, "ill")
         drawing = draw_regional(setting)
         data = drawing.data.filter(kind="expert")
         compared = draw_comparison(setting, "radiomics LLL").data
-    assert data["architecture"].unique().sort().to_list() == ["cnn", "radiomics"]
-    assert "not REN's" not in drawing.caption
-    both = data.pivot("architecture", index="region", values="mean_auc").drop_nulls()
-    assert (both["radiomics"] - both["cnn"]).to_numpy() == pytest.approx(0.1)
-    row = compared.filter(method="cnn LLL").row(0, named=True)
-    assert (row["corrected_difference"], row["bootstrap_given_experts_difference"], row["delong_given_experts_p"]) == (0, 0, 1)
+        stored = store.sql(
+            "SELECT scope, avg(value) AS auc FROM results WHERE experiment = 'logistic' AND metric = 'auc_test' GROUP BY 1"
+        )
+    assert data["architecture"].unique().sort().to_list() == ["logistic", "radiomics"]
+    assert "differ from REN's" not in drawing.caption
+    logistic = dict(data.filter(architecture="logistic").select("region", "mean_auc").rows())
+    assert logistic == pytest.approx({scope.replace("_", " "): auc for scope, auc in stored.rows()})
+    texts = {text.get_text() for text in drawing.figure.legends[0].get_texts()}
+    assert {"radiomics", "logistic"} <= texts
+    assert compared.filter(pl.col("method").str.starts_with("logistic")).height == 9
 
 
 def test_fig4_has_each_family_alone_and_what_is_lost_without_it(setting):
