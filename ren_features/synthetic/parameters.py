@@ -67,7 +67,7 @@ class BodyParameters:
     horizontal: Normal = Normal(0.46, 0.02)
     size: Normal = Normal(1.0, 0.055)
     male: float = 1.08
-    lung_hu: Normal = Normal(-866, 21)
+    lung_hu: Normal = Normal(-866, 24)
     unevenness: Normal = Normal(1.0, 0.25)
     vessels: Normal = Normal(1.0, 0.2)
     contrast: float = 0.35
@@ -192,7 +192,7 @@ class PopulationParameters:
     last_year: int = 2023
     gap_years: float = 1.4
     label_noise: float = 0.03
-    extent: float = 0.055
+    extent: float = 0.05
     extent_spread: float = 1.5
     largest_extent: float = 0.5
     growth: float = 0.10
