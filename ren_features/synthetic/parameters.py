@@ -67,7 +67,7 @@ class BodyParameters:
     horizontal: Normal = Normal(0.46, 0.02)
     size: Normal = Normal(1.0, 0.055)
     male: float = 1.08
-    lung_hu: Normal = Normal(-866, 17)
+    lung_hu: Normal = Normal(-866, 24)
     unevenness: Normal = Normal(1.0, 0.25)
     vessels: Normal = Normal(1.0, 0.2)
     contrast: float = 0.35
@@ -131,7 +131,7 @@ class DiseaseParameters:
     emphysema_hu: float = -985.0
     infection_hu: float = -150.0
     atelectasis_hu: float = -570.0
-    atelectasis_mm: float = 7.0
+    atelectasis_mm: float = 8.0
 
 
 @dataclass(frozen=True)
@@ -192,8 +192,8 @@ class PopulationParameters:
     last_year: int = 2023
     gap_years: float = 1.4
     label_noise: float = 0.03
-    extent: float = 0.045
-    extent_spread: float = 1.6
+    extent: float = 0.05
+    extent_spread: float = 1.5
     largest_extent: float = 0.5
     growth: float = 0.10
     fibrosis: Normal = Normal(0.5, 0.25)
@@ -202,7 +202,7 @@ class PopulationParameters:
     honeycombing_share: tuple[float, float] = (0.1, 0.5)
     emphysema_extent: tuple[float, float] = (0.05, 0.25)
     infection: float = 0.087
-    atelectasis: float = 0.4
+    atelectasis: float = 0.45
     infection_mm: tuple[float, float] = (12.0, 30.0)
     atelectasis_strength: tuple[float, float] = (0.3, 1.0)
     same_scanner: float = 0.8
