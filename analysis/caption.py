@@ -52,11 +52,11 @@ def provenance_of_features(setting: Setting, rows: pl.DataFrame, *, sound_only: 
 
 
 def patients_and_scans(setting: Setting, rows: pl.DataFrame) -> str:
-    """How many there are, and of which class: a patient's is the largest of the scans'."""
+    """Numbers of patients, by class, and of scans; a patient's class is the largest of the scans'."""
     classes = rows.group_by("patient_id").agg(pl.max("label"))["label"].to_list()
-    counts = {each: classes.count(each) for each in sorted(set(classes))}
+    counts = {label: classes.count(label) for label in sorted(set(classes))}
     if max(counts, default=0) > 1:
-        by_class = ", ".join(f"{count} of class {each}" for each, count in counts.items())
+        by_class = ", ".join(f"{count} of class {label}" for label, count in counts.items())
     else:
         by_class = f"{counts.get(1, 0)} with {setting.task}"
     return f"{len(classes)} patients ({by_class}) and {rows['scan_id'].n_unique()} scans"
@@ -64,7 +64,7 @@ def patients_and_scans(setting: Setting, rows: pl.DataFrame) -> str:
 
 def _cohort(setting: Setting, whom: str) -> str:
     split = setting.split
-    tested = span(len(each.test) for each in split.rounds)
+    tested = span(len(number.test) for number in split.rounds)
     rounds = f"{len(split.rounds)} rounds of {split.folds} folds that test {tested} patients each"
     return (
         f"Cohort: {setting.store.path.name}, {whom}. Task: {split.task}. "
@@ -73,7 +73,7 @@ def _cohort(setting: Setting, whom: str) -> str:
 
 
 def _settings(setting: Setting, experiments: tuple[str, ...]) -> str:
-    """What experts were fitted with and to, where it is not as in REN."""
+    """Settings that differ from REN's, and whether doubtful regions were excluded."""
     models = setting.store.sql(
         """SELECT DISTINCT params, changed FROM models
         WHERE task = ? AND split_id = ? AND list_contains(?, experiment) ORDER BY ALL""",
@@ -86,9 +86,9 @@ def _settings(setting: Setting, experiments: tuple[str, ...]) -> str:
     return sound + (f" Settings that differ from REN's: {values}." if values else "")
 
 
-def _values(found: Iterable[Any]) -> str:
+def _values(settings: Iterable[Any]) -> str:
     """Values of a setting: one, a range of numbers, or what a search tried."""
-    different = list({json.dumps(value): value for value in found}.values())
+    different = list({json.dumps(value): value for value in settings}.values())
     if all(isinstance(value, int | float) for value in different) and len(different) > 1:
         return f"{min(different):g} to {max(different):g}"
     return ", ".join(_value(value) for value in different)

@@ -52,5 +52,5 @@ def keep(path: Path, split: Split, rows: pl.DataFrame) -> None:
 
 
 def _equal(rows: pl.DataFrame, kept: pl.DataFrame) -> bool:
-    """Whether the rows are the same, in whatever order."""
+    """True when the rows are the same, in whatever order."""
     return rows.select(kept.columns).cast(kept.schema).sort(pl.all()).equals(kept.sort(pl.all()))

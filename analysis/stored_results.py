@@ -1,4 +1,4 @@
-"""What the store holds of experiments, as figures need it."""
+"""Stored results of experiments, as figures need them."""
 
 from __future__ import annotations
 
@@ -79,18 +79,18 @@ def results(setting: Setting, experiment: str, metric: str) -> pl.DataFrame:
     StoreError
         When the experiment has none.
     """
-    found = setting.store.sql(
+    values = setting.store.sql(
         """SELECT method, region, round, permutation, value FROM results
         WHERE task = ? AND split_id = ? AND experiment = ? AND metric = ? ORDER BY ALL""",
         [*setting.key, experiment, metric],
     )
-    if found.is_empty():
+    if values.is_empty():
         command = command_of(setting.store, experiment) or "ren-models radiomics"
         raise StoreError(
             f"store {setting.store.path}: expected results of experiment {experiment}, task {setting.task}, split "
             f"{setting.split.split_id}, found none; `{command}` makes them"
         )
-    return found
+    return values
 
 
 def expert_experiments(setting: Setting) -> list[str]:
@@ -101,12 +101,12 @@ def expert_experiments(setting: Setting) -> list[str]:
     StoreError
         When there is none.
     """
-    found = setting.store.sql(
+    experiments = setting.store.sql(
         """SELECT experiment, kind FROM models WHERE task = ? AND split_id = ? AND kind IN ('expert', 'baseline')
         GROUP BY ALL ORDER BY kind DESC, experiment""",
         setting.key,
     )
-    if "expert" not in found["kind"]:
+    if "expert" not in experiments["kind"]:
         query = "SELECT DISTINCT split_id FROM models WHERE task = ? AND kind = 'expert' ORDER BY 1"
         others = setting.store.sql(query, [setting.task])
         there = f"; there are some of {', '.join(others['split_id'])}: name one with --split" if len(others) else ""
@@ -114,7 +114,7 @@ def expert_experiments(setting: Setting) -> list[str]:
             f"store {setting.store.path}: expected experts for task {setting.task}, split {setting.split.split_id}, found none; "
             f"`ren-models radiomics` fits them{there}"
         )
-    return found["experiment"].to_list()
+    return experiments["experiment"].to_list()
 
 
 def methods(setting: Setting, experiment: str) -> list[Method]:
@@ -147,11 +147,11 @@ def of_two_classes(rows: pl.DataFrame, setting: Setting) -> pl.DataFrame:
 
 
 MANY_CLASSES = "AUCs are means of each class against the rest. "
-"""What a caption says of a task with more than two classes."""
+"""Sentence of captions for tasks with more than two classes."""
 
 
 def many_classes(setting: Setting) -> bool:
-    """Whether the task has more than two classes, as predictions of this split have it."""
+    """True when predictions of this split are of more than two classes."""
     query = "SELECT max(label) > 1 FROM predictions JOIN models USING (model_id) WHERE task = ? AND split_id = ?"
     return bool(setting.store.sql(query, setting.key).item())
 

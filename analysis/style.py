@@ -1,4 +1,4 @@
-"""How figures look, and the four files of each: PNG, SVG, the CSV behind it, and its caption."""
+"""Style of figures, and their four files: PNG, SVG, the CSV behind it, and the caption."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Drawing:
         return f"Drawing of {len(self.data)} rows: {self.caption.partition('.')[0]}"
 
     def _repr_png_(self) -> bytes:
-        """What a notebook shows of it."""
+        """Picture for notebooks."""
         buffer = BytesIO()
         with style():
             self.figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})

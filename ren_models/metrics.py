@@ -41,7 +41,7 @@ class Rows(NamedTuple):
 
     @property
     def binary(self) -> bool:
-        """Whether there are two classes."""
+        """True for two classes."""
         return bool(self.probabilities.shape[1] == 2)
 
     @property
@@ -51,7 +51,7 @@ class Rows(NamedTuple):
 
     @property
     def usable(self) -> bool:
-        """Whether every class has a row, without which ranks say nothing."""
+        """True when every class has a row; ranks need all of them."""
         return bool(len(np.unique(self.y)) == self.probabilities.shape[1])
 
 
@@ -96,7 +96,7 @@ def _mean_over_classes(rows: Rows, score: Callable[..., float]) -> float:
     if not rows.usable:
         return np.nan
     classes = [1] if rows.binary else range(rows.probabilities.shape[1])
-    return float(np.mean([score(rows.y == each, rows.probabilities[:, each]) for each in classes]))
+    return float(np.mean([score(rows.y == label, rows.probabilities[:, label]) for label in classes]))
 
 
 def brier(rows: Rows) -> float:

@@ -1,4 +1,4 @@
-"""The commands; each reads the store, draws, and says what it wrote."""
+"""Commands that read a store, draw, and name the files they wrote."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def _writable(folder: Path) -> Path:
     """The folder, if it can be written or made, which is said before anything is computed."""
-    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
         raise typer.BadParameter(f"expected a folder that can be written, got {folder}")
     return folder

@@ -1,4 +1,4 @@
-"""Fig. 4: what each family of features tells by itself, and what is lost without it."""
+"""Fig. 4: AUC of each family of features alone, and the AUC that is lost without it."""
 
 from __future__ import annotations
 
@@ -72,9 +72,9 @@ def _by_method(values: pl.DataFrame) -> dict[str, NDArray[np.float64]]:
 
 
 def _row(kind: str, family: str, region: str, values: NDArray[np.float64], test_share: float) -> dict[str, Any]:
-    found = mean_over_rounds(values, test_share, least=0 if kind == "alone" else -1, most=1)
+    mean = mean_over_rounds(values, test_share, least=0 if kind == "alone" else -1, most=1)
     what = {"kind": kind, "family": family, "region": region}
-    return what | {"rounds": found.rounds, "value": found.mean, "sd": found.sd, "low": found.low, "high": found.high}
+    return what | {"rounds": mean.rounds, "value": mean.mean, "sd": mean.sd, "low": mean.low, "high": mean.high}
 
 
 def draw_ablation(setting: Setting) -> Drawing:

@@ -52,15 +52,15 @@ def draw_attribution(setting: Setting) -> Iterator[tuple[str, Drawing]]:
     if not every:
         raise StoreError(f"store {setting.store.path}: expected radiomics experts, found none; `ren-models radiomics` fits them")
     yield "shap", replace(_draw_overview(every, CAPTION.format(provenance=provenance(setting, EXPERIMENT))), stale=stale)
-    for name, found in every.items():
-        if found.importance.any():
+    for name, attribution in every.items():
+        if attribution.importance.any():
             of_region = provenance(setting, EXPERIMENT, region=name)
             caption = SUMMARY_CAPTION.format(region=name, top=SUMMARY_TOP, provenance=of_region)
-            yield f"shap_{name}", replace(_draw_summary(name, found, caption), stale=stale)
+            yield f"shap_{name}", replace(_draw_summary(name, attribution, caption), stale=stale)
 
 
 def _draw_overview(every: dict[str, Attribution], caption: str) -> Drawing:
-    tables = {name: _table(name, found) for name, found in every.items()}
+    tables = {name: _table(name, attribution) for name, attribution in every.items()}
     with style():
         figure = new_figure(TWO_COLUMNS, 1.45 * ((len(every) + 1) // 2) + 0.4)
         panels = figure.subplots((len(every) + 1) // 2, 2).ravel()
@@ -71,33 +71,33 @@ def _draw_overview(every: dict[str, Attribution], caption: str) -> Drawing:
         for colour, text in ((COLOURS[1], "high values speak for class 1"), (COLOURS[0], "high values speak against it")):
             panels[0].barh([0], [0], color=colour, label=text)
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    numbers = pl.concat(_numbers(name, found) for name, found in every.items())
+    numbers = pl.concat(_numbers(name, attribution) for name, attribution in every.items())
     return Drawing(figure, pl.concat(tables.values()), caption, numbers)
 
 
-def _table(region: str, found: Attribution) -> pl.DataFrame:
+def _table(region: str, attribution: Attribution) -> pl.DataFrame:
     frame = pl.DataFrame(
         {
-            "feature": found.names,
-            "title": [_title(name) for name in found.names],
-            "mean_abs_shap": found.importance,
+            "feature": attribution.names,
+            "title": [_title(name) for name in attribution.names],
+            "mean_abs_shap": attribution.importance,
             # 1 where high values speak for class 1, -1 where they speak against it, 0 where neither.
-            "sign": np.sign(np.nan_to_num(found.direction)).astype(np.int64),
+            "sign": np.sign(np.nan_to_num(attribution.direction)).astype(np.int64),
         }
     )
-    known = frame.with_columns(region=pl.lit(region), stability=pl.lit(found.stability))
-    return known.sort("mean_abs_shap", "feature", descending=[True, False]).with_row_index("rank", offset=1)
+    table = frame.with_columns(region=pl.lit(region), stability=pl.lit(attribution.stability))
+    return table.sort("mean_abs_shap", "feature", descending=[True, False]).with_row_index("rank", offset=1)
 
 
-def _numbers(region: str, found: Attribution) -> pl.DataFrame:
+def _numbers(region: str, attribution: Attribution) -> pl.DataFrame:
     """Rows for `results`: for each round and feature how much it moves the expert, and where to."""
-    rounds = {int(index): found.of_round(index) for index in np.unique(found.rounds)}
+    rounds = {int(index): attribution.of_round(index) for index in np.unique(attribution.rounds)}
     rows = pl.concat(
-        pl.DataFrame({"method": found.names, "mean_abs_shap": own.importance, "shap_direction": own.direction, "round": index})
-        for index, own in rounds.items()
+        pl.DataFrame({"method": part.names, "mean_abs_shap": part.importance, "shap_direction": part.direction, "round": index})
+        for index, part in rounds.items()
     )
-    known = rows.unpivot(index=["method", "round"], variable_name="metric").with_columns(pl.col("value").fill_nan(None))
-    return known.with_columns(region=pl.lit(region), spec_id=pl.lit(found.spec_id), experiment=pl.lit(KEPT_AS))
+    values = rows.unpivot(index=["method", "round"], variable_name="metric").with_columns(pl.col("value").fill_nan(None))
+    return values.with_columns(region=pl.lit(region), spec_id=pl.lit(attribution.spec_id), experiment=pl.lit(KEPT_AS))
 
 
 def _draw_top(axes: Axes, table: pl.DataFrame, region: str) -> None:
@@ -111,25 +111,25 @@ def _draw_top(axes: Axes, table: pl.DataFrame, region: str) -> None:
     axes.set_xlabel("mean |SHAP| (log odds)")
 
 
-def _top(found: Attribution) -> NDArray[np.int64]:
+def _top(attribution: Attribution) -> NDArray[np.int64]:
     """Places of the features that move the expert most, the most last; those that never do are left out."""
-    order = np.argsort(-found.importance, kind="stable")[:SUMMARY_TOP]
-    return order[found.importance[order] > 0][::-1]
+    order = np.argsort(-attribution.importance, kind="stable")[:SUMMARY_TOP]
+    return order[attribution.importance[order] > 0][::-1]
 
 
-def _draw_summary(region: str, found: Attribution, caption: str) -> Drawing:
-    top = _top(found)
+def _draw_summary(region: str, attribution: Attribution, caption: str) -> Drawing:
+    top = _top(attribution)
     rng = np.random.default_rng(0)
     with style():
         figure = new_figure(TWO_COLUMNS * 0.7, 0.24 * len(top) + 0.8)
         axes = figure.subplots()
         for row, place in enumerate(top):
-            values, feature = found.values[:, place], found.features[:, place]
+            values, feature = attribution.values[:, place], attribution.features[:, place]
             ranks = (np.argsort(np.argsort(feature, kind="stable"), kind="stable")) / max(len(feature) - 1, 1)
             jitter = rng.uniform(-0.3, 0.3, len(values))
             points = axes.scatter(values, row + jitter, c=ranks, cmap="cividis", s=5, lw=0, alpha=0.8, vmin=0, vmax=1)
         axes.axvline(0, color="0.5", lw=0.8)
-        axes.set_yticks(range(len(top)), [_title(found.names[place]) for place in top], fontsize=6)
+        axes.set_yticks(range(len(top)), [_title(attribution.names[place]) for place in top], fontsize=6)
         axes.set_title(region)
         axes.set_xlabel("SHAP (log odds of class 1)")
         bar = figure.colorbar(points, ax=axes, ticks=[0, 1], aspect=40)
@@ -137,8 +137,13 @@ def _draw_summary(region: str, found: Attribution, caption: str) -> Drawing:
         bar.set_label("value of the feature", labelpad=-8)
     data = pl.concat(
         pl.DataFrame(
-            {"scan_id": found.scan_ids, "round": found.rounds, "value": found.features[:, place], "shap": found.values[:, place]}
-        ).with_columns(feature=pl.lit(found.names[place]))
+            {
+                "scan_id": attribution.scan_ids,
+                "round": attribution.rounds,
+                "value": attribution.features[:, place],
+                "shap": attribution.values[:, place],
+            }
+        ).with_columns(feature=pl.lit(attribution.names[place]))
         for place in top[::-1]
     )
     return Drawing(figure, data, caption)

@@ -51,7 +51,7 @@ def standardised(matrix: Matrix, setting: Setting, round_index: int) -> NDArray[
     SplitError
         When the split has no such round.
     """
-    chosen = [each for each in setting.split.rounds if each.index == round_index]
+    chosen = [number for number in setting.split.rounds if number.index == round_index]
     if not chosen:
         raise SplitError(
             f"split {setting.split.split_id}: expected a round from 0 to {len(setting.split.rounds) - 1}, got {round_index}"
@@ -97,8 +97,8 @@ def draw_projection(
     permutations : int
     """
     regions = region_inputs(setting.store, setting.task, setting.store.latest_spec, sound_only=sound_only)
-    known = {str(each.method.region): of_patients(each.examples, setting.split.patients) for each in regions}
-    chosen = {name: matrix if shape else without_shape(matrix) for name, matrix in known.items()}
+    every = {str(inputs.method.region): of_patients(inputs.examples, setting.split.patients) for inputs in regions}
+    chosen = {name: matrix if shape else without_shape(matrix) for name, matrix in every.items()}
     points = {name: project(standardised(matrix, setting, round_index)) for name, matrix in chosen.items()}
     together = project(standardised(stacked(tuple(chosen.values())), setting, round_index))
     classes = sorted({int(label) for matrix in chosen.values() for label in matrix.y})
@@ -112,7 +112,7 @@ def draw_projection(
         for axes, (name, at) in zip(panels, points.items(), strict=False):
             title = f"{name}\ns = {number(tests[name].value)}, p = {adjusted[name]:.3f}"
             _draw_classes(axes, at, chosen[name].y, classes, title)
-        _draw_regions(panels[len(points)], together, [name for name, each in chosen.items() for _ in each.y])
+        _draw_regions(panels[len(points)], together, [name for name, matrix in chosen.items() for _ in matrix.y])
         for axes in panels[len(points) + 1 :]:
             axes.set_visible(False)
         _legend(figure, panels[0], f"label {setting.task}", "outside lower left")
@@ -151,15 +151,15 @@ def _table(
     tests: dict[str, Silhouette],
     adjusted: dict[str, float],
 ) -> pl.DataFrame:
-    own = np.vstack(list(points.values()))
+    xy = np.vstack(list(points.values()))
     return pl.DataFrame(
         {
             "region": [name for name, matrix in matrices.items() for _ in matrix.y],
             "scan_id": np.concatenate([matrix.scan_ids for matrix in matrices.values()]),
             "patient_id": np.concatenate([matrix.patient_ids for matrix in matrices.values()]),
             "label": np.concatenate([matrix.y for matrix in matrices.values()]),
-            "x": own[:, 0],
-            "y": own[:, 1],
+            "x": xy[:, 0],
+            "y": xy[:, 1],
             "x_all_regions": together[:, 0],
             "y_all_regions": together[:, 1],
             "silhouette": [tests[name].value for name, matrix in matrices.items() for _ in matrix.y],

@@ -117,7 +117,7 @@ def _pooled_auc(rows: pl.DataFrame) -> float:
 
 
 def paper_ranges() -> list[tuple[str, float, float]]:
-    """What the paper gives of regional experts: architecture, lowest and highest AUC in lower lobes."""
+    """AUCs of the paper's lower-lobe experts: architecture, lowest and highest."""
     return [
         (str(row["method"]), float(row["low"] or 0), float(row["high"] or 0))
         for row in data_catalog.paper_table("figures")

@@ -1,4 +1,4 @@
-"""TreeSHAP: what moves an expert's prediction, of patients that it has not seen.
+"""TreeSHAP: shares of features in an expert's predictions for patients that it has not seen.
 
 Each feature has its share of the log odds of a scan, exactly (Lundberg et al., Nat Mach Intell 2020;2:56).
 """
@@ -55,7 +55,7 @@ class Attribution(NamedTuple):
     @property
     def direction(self) -> NDArray[np.float64]:
         """Rank correlation of value and SHAP, shape (feature,): above 0 where high values speak for class 1; NaN of constants."""
-        return np.array([_rank_correlation(*each) for each in zip(self.features.T, self.values.T, strict=True)])
+        return np.array([_rank_correlation(*columns) for columns in zip(self.features.T, self.values.T, strict=True)])
 
     def of_round(self, index: int) -> Attribution:
         """The part of one round."""
@@ -66,10 +66,10 @@ class Attribution(NamedTuple):
     @property
     def stability(self) -> float:
         """Mean Spearman correlation of mean |SHAP| between experts of other training patients; NaN when there are none."""
-        every = [np.abs(self.values[self.trained == each]).mean(0) for each in np.unique(self.trained)]
+        every = [np.abs(self.values[self.trained == train]).mean(0) for train in np.unique(self.trained)]
         pairs = [_rank_correlation(one, other) for one, other in combinations(every, 2)]
-        known = [each for each in pairs if not np.isnan(each)]
-        return float(np.mean(known)) if known else np.nan
+        finite = [value for value in pairs if not np.isnan(value)]
+        return float(np.mean(finite)) if finite else np.nan
 
 
 def _rank_correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
@@ -97,15 +97,15 @@ def attribute(setting: Setting, region: str) -> Attribution:
         )
     of_two_classes(rows, setting)
     matrix = setting.store.matrix(region=region, task=setting.task, spec_id=rows["spec_id"][0])
-    trains = [each.train for each in setting.split.rounds]
+    trains = list(dict.fromkeys(number.train for number in setting.split.rounds))
     parts = []
-    for (index, checkpoint), own in rows.group_by("round", "checkpoint", maintain_order=True):
+    for (index, checkpoint), scans in rows.group_by("round", "checkpoint", maintain_order=True):
         expert = RadiomicsExpert.load(model_folder(setting.store.path) / str(checkpoint))
-        features = expert.impute(_as_predicted(matrix, expert, own))
+        features = expert.impute(_as_predicted(matrix, expert, scans))
         shares = np.asarray(shap.TreeExplainer(expert.model_).shap_values(features), np.float64)
-        numbers = (np.full(len(own), each) for each in (index, trains.index(trains[index])))
-        parts.append((shares, features, *numbers, own["scan_id"].to_numpy()))
-    values, features, rounds, trained, scan_ids = (np.concatenate(each) for each in zip(*parts, strict=True))
+        numbers = (np.full(len(scans), number) for number in (index, trains.index(setting.split.rounds[int(str(index))].train)))
+        parts.append((shares, features, *numbers, scans["scan_id"].to_numpy()))
+    values, features, rounds, trained, scan_ids = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     return Attribution(values, features, rounds, trained, matrix.feature_names, scan_ids, rows["spec_id"][0])
 
 

@@ -13,7 +13,7 @@ BLOCK = 250
 
 
 def patient_counts(patients: NDArray[np.str_], *, resamples: int = RESAMPLES, seed: int = 0) -> NDArray[np.int64]:
-    """How often each row is drawn when patients are drawn with replacement, shape (resample, row).
+    """Number of times that each row is drawn when patients are drawn with replacement, shape (resample, row).
 
     Equal patients and seed give equal draws, so that methods are compared on the same resamples.
     """

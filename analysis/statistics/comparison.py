@@ -114,10 +114,10 @@ def cluster_bootstrap(
         return NOTHING
     counts = patient_counts(patients, resamples=resamples, seed=seed)
     differences = weighted_auc(y, first, counts) - weighted_auc(y, second, counts)
-    known = differences[~np.isnan(differences)]
+    finite = differences[~np.isnan(differences)]
     value = one_auc(y, first) - one_auc(y, second)
-    smaller = min((known <= 0).sum(), (known >= 0).sum())
-    return Difference(value, *interval(known), min(1.0, 2 * (smaller + 1) / (len(known) + 1)))
+    smaller = min((finite <= 0).sum(), (finite >= 0).sum())
+    return Difference(value, *interval(finite), min(1.0, 2 * (smaller + 1) / (len(finite) + 1)))
 
 
 def delong(y: NDArray[np.int64], first: NDArray[np.float64], second: NDArray[np.float64]) -> Difference:
@@ -166,7 +166,7 @@ def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
     [0.03, 0.06, 0.06]
     """
     p = np.array(p_values, float)
-    known = ~np.isnan(p)
-    if known.any():
-        p[known] = multipletests(p[known], method="holm")[1]
+    finite = ~np.isnan(p)
+    if finite.any():
+        p[finite] = multipletests(p[finite], method="holm")[1]
     return p

@@ -1,4 +1,4 @@
-"""Whether classes are apart in a picture: clusters of t-SNE also appear in noise.
+"""Silhouettes: the distance between classes in a picture, with a test, since t-SNE makes clusters of noise, too.
 
 The mean silhouette (Rousseeuw, J Comput Appl Math 1987;20:53) of classes, with a p-value from labels shuffled between patients.
 """
@@ -54,9 +54,9 @@ def _mean_silhouette(distances: NDArray[np.float64], y: NDArray[np.int64]) -> fl
     if members.shape[1] < 2:
         return 0.0
     sums, sizes = distances @ members, members.sum(0)
-    own = members.astype(bool)
-    alone = sizes[own.argmax(1)] == 1
-    inner = sums[own] / np.maximum(sizes[own.argmax(1)] - 1, 1)
-    outer = np.where(own, np.inf, sums / sizes).min(1)
+    inside = members.astype(bool)
+    alone = sizes[inside.argmax(1)] == 1
+    inner = sums[inside] / np.maximum(sizes[inside.argmax(1)] - 1, 1)
+    outer = np.where(inside, np.inf, sums / sizes).min(1)
     scores = np.where(alone, 0.0, (outer - inner) / np.maximum(np.maximum(inner, outer), 1e-300))
     return float(scores.mean())

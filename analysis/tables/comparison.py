@@ -36,7 +36,7 @@ CAPTION = (
 
 
 def name_of(method: str, region: str | None) -> str:
-    """What a method is called: `radiomics LLL`, or `radiomics_all_regions`."""
+    """Name of a method: `radiomics LLL`, or `radiomics_all_regions`."""
     return f"{method} {region}" if region else method
 
 
@@ -74,7 +74,7 @@ def compare(setting: Setting, baseline: str = BASELINE) -> pl.DataFrame:
 
 
 def _compared(rows: pl.DataFrame) -> bool:
-    """Whether a method has a row in every table: baselines of single regions would crowd it and weaken Holm's adjustment."""
+    """True unless it is a baseline of a single region, which would crowd tables and weaken Holm's adjustment."""
     return rows["experiment"][0] != BASELINES or rows["region"][0] is None
 
 
@@ -90,15 +90,15 @@ def _spoken(name: str) -> str:
 def _rows(setting: Setting) -> dict[str, pl.DataFrame]:
     """Test rows of each method: regions in their order, then experts on several regions, then baselines."""
     order = {name: place for place, name in enumerate(regions(setting))}
-    found = of_two_classes(pl.concat(test_rows(setting, each) for each in expert_experiments(setting)), setting)
-    by_key = dict(found.group_by("method", "region"))
-    baselines = set(found.filter(experiment=BASELINES)["method"])
+    rows = of_two_classes(pl.concat(test_rows(setting, name) for name in expert_experiments(setting)), setting)
+    by_key = dict(rows.group_by("method", "region"))
+    baselines = set(rows.filter(experiment=BASELINES)["method"])
     keys = sorted(by_key, key=lambda key: (key[0] in baselines, order.get(key[1], len(order)), key[0]))
     return {name_of(*key): by_key[key] for key in keys}
 
 
 def _describe(setting: Setting, name: str, rows: pl.DataFrame) -> dict[str, Any]:
-    """What a method does by itself on test rows."""
+    """Performance of one method on its test rows."""
     mean = mean_over_rounds(_by_round(rows, "probability")[:, 0], setting.test_share, least=0, most=1)
     y, p = rows["y"].to_numpy(), rows["probability"].to_numpy()
     together = Rows(y, np.column_stack([1 - p, p]), rows["patient_id"].to_numpy().astype(np.str_))
@@ -121,24 +121,28 @@ def _describe(setting: Setting, name: str, rows: pl.DataFrame) -> dict[str, Any]
 
 def _compare(setting: Setting, name: str, first: pl.DataFrame, second: pl.DataFrame) -> dict[str, Any]:
     shared = first.join(second.select("scan_id", "round", other="probability"), on=["scan_id", "round"]).sort("scan_id", "round")
-    own, other = _by_round(shared, "probability", "other").T
+    aucs, other_aucs = _by_round(shared, "probability", "other").T
     y, p, q, patients = (shared[column].to_numpy() for column in ("y", "probability", "other", "patient_id"))
     of_patients = shared.group_by("patient_id").agg(pl.max("y"), pl.mean("probability", "other")).sort("patient_id")
     differences = (
-        corrected_t(own, other, setting.test_share),
-        paired_t(own, other),
+        corrected_t(aucs, other_aucs, setting.test_share),
+        paired_t(aucs, other_aucs),
         cluster_bootstrap(y, p, q, patients.astype(np.str_)),
         delong(*(of_patients[column].to_numpy() for column in ("y", "probability", "other"))),
     )
-    tests = {key: value for test, found in zip(TESTS, differences, strict=True) for key, value in _columns(test, found).items()}
+    tests = {
+        key: value
+        for test, difference in zip(TESTS, differences, strict=True)
+        for key, value in _columns(test, difference).items()
+    }
     return _describe(setting, name, shared) | tests
 
 
 def _by_round(rows: pl.DataFrame, *columns: str) -> NDArray[np.float64]:
     """AUC of each column in each round whose scans have both classes, shape (round, column)."""
-    rounds = [own for _, own in rows.group_by("round", maintain_order=True) if own["y"].n_unique() == 2]
-    found = [[one_auc(own["y"].to_numpy(), own[column].to_numpy()) for column in columns] for own in rounds]
-    return np.array(found).reshape(-1, len(columns))
+    rounds = [part for _, part in rows.group_by("round", maintain_order=True) if part["y"].n_unique() == 2]
+    aucs = [[one_auc(part["y"].to_numpy(), part[column].to_numpy()) for column in columns] for part in rounds]
+    return np.array(aucs).reshape(-1, len(columns))
 
 
 def _columns(name: str, estimate: Difference | Estimate) -> dict[str, float]:

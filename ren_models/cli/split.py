@@ -29,9 +29,9 @@ def split(
         last, labels = read_split(opened, task).split_id, patient_labels(opened, task)
     rounds = made.split.rounds
     parts = ", ".join(f"{len(rounds[0].patients(part))} {part}" for part in ("train", "val", "test"))
-    known = " (there already)" if made.known else ""
+    state = " (stored already)" if made.is_old else ""
     settings = f"task {task}, protocol {protocol}, {len(rounds)} rounds"
-    typer.echo(f"split {made.split.split_id}{known}: {settings}; patients of the first round: {parts}")
+    typer.echo(f"split {made.split.split_id}{state}: {settings}; patients of the first round: {parts}")
     if last != made.split.split_id:
         typer.echo(f"commands use {last}, which was made after it; name this one with --split {made.split.split_id}")
     if groups := made.split.groups:

@@ -1,4 +1,4 @@
-"""An experiment: what its fits have in common, and what decides each of them."""
+"""An experiment: the settings that its fits share, and the digest that identifies each of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def attribution_of(experiment: str) -> str:
 
 
 class Experiment(NamedTuple):
-    """What its results are kept under, and what decides them.
+    """Name, split and settings of an experiment.
 
     Attributes
     ----------

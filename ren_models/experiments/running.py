@@ -24,7 +24,7 @@ FIT = ("experiment", "task", "split_id", "method", "region", "round", "permutati
 """Columns that tell the fits of a store apart."""
 
 SAME_FIT = " AND ".join(f"r.{name} IS NOT DISTINCT FROM m.{name}" for name in FIT)
-"""Whether a row r of `results` is of model m."""
+"""Condition that a row r of `results` belongs to model m."""
 
 CHANGED_RESULTS = f"""
     WITH of_models AS (
@@ -34,7 +34,7 @@ CHANGED_RESULTS = f"""
     ), of_results AS (SELECT * FROM results {OF_EXPERIMENT})
     SELECT model_id, coalesce(m.method, r.method) AS method, coalesce(m.region, r.region) AS region,
            coalesce(m.round, r.round) AS round, coalesce(m.permutation, r.permutation) AS permutation,
-           coalesce(m.metric, r.metric) AS metric, m.value AS stored, r.value AS found
+           coalesce(m.metric, r.metric) AS metric, m.value AS stored, r.value AS actual
     FROM of_models m FULL JOIN of_results r ON {SAME_FIT} AND r.metric = m.metric
     WHERE m.metric IS NULL OR r.metric IS NULL OR m.value IS DISTINCT FROM r.value ORDER BY ALL
 """
@@ -119,14 +119,14 @@ def missing_fits(store: FeatureStore, experiment: Experiment, fits: Iterable[Fit
 
 
 def is_stored(store: FeatureStore, experiment: Experiment, fits: Iterable[Fit]) -> bool:
-    """Whether the store has the models of exactly these fits, complete."""
+    """True when the store has the models of exactly these fits, complete."""
     planned = {experiment.model_id(fit) for fit in fits}
     models = store.sql(f"SELECT count(*) FROM models {OF_EXPERIMENT}", list(experiment.key.values())).item()
     return planned == stored_models(store, experiment).keys() and models == len(planned)
 
 
 def stored_models(store: FeatureStore, experiment: Experiment) -> dict[str, int]:
-    """Seed of the control of each complete model: its results are those it was stored with, its predictions and file exist."""
+    """Seed of the control of each complete model: one with its predictions, its file, and unchanged results."""
     key = list(experiment.key.values())
     models = store.sql(
         f"""SELECT model_id, permutation, checkpoint FROM models m {OF_EXPERIMENT}

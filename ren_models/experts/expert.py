@@ -63,7 +63,7 @@ class ExpertSettings(Protocol):
 
     @property
     def selects_on_val(self) -> bool:
-        """Whether the fit reads val: then no other round, which may test these patients, shares the expert."""
+        """True when the fit reads val; then no other round shares the expert, for it may test these patients."""
 
     @property
     def suffix(self) -> str:

@@ -94,8 +94,8 @@ class RadiomicsExpert:
         """Write one JSON file in XGBoost's format; what else the expert needs is in its attributes."""
         booster = self.model_.get_booster()
         fitted = {"medians": self.medians_.tolist(), "classes": self.classes_.tolist()}
-        known = {"region": self.region, "features": self.feature_names} | fitted
-        booster.set_attr(expert=json.dumps(known), settings=json.dumps(self.params))
+        facts = {"region": self.region, "features": self.feature_names} | fitted
+        booster.set_attr(expert=json.dumps(facts), settings=json.dumps(self.params))
         with draft_of(path) as draft:
             draft.write_bytes(booster.save_raw("json"))
 
@@ -120,12 +120,12 @@ class RadiomicsExpert:
             raise StoreError(
                 f"{path}: expected the file of a model, could not read it; remove it, and `ren-models radiomics` fits anew"
             ) from error
-        known, settings = (json.loads(model.get_booster().attr(name) or "null") for name in ("expert", "settings"))
-        if not known or not settings:
+        facts, settings = (json.loads(model.get_booster().attr(name) or "null") for name in ("expert", "settings"))
+        if not facts or not settings:
             raise StoreError(f"{path}: expected the file of an expert, got a model of XGBoost without what `save` adds")
-        expert = cls(known["region"], tuple(known["features"]), RadiomicsSettings(**settings))
-        expert.classes_, expert.model_, expert.chosen_ = np.array(known["classes"]), model, expert.settings
-        expert.medians_ = np.array(known["medians"], np.float64)
+        expert = cls(facts["region"], tuple(facts["features"]), RadiomicsSettings(**settings))
+        expert.classes_, expert.model_, expert.chosen_ = np.array(facts["classes"]), model, expert.settings
+        expert.medians_ = np.array(facts["medians"], np.float64)
         return expert
 
     def inner_folds(self, rows: Part[Matrix]) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:

@@ -35,7 +35,7 @@ SEARCHABLE = tuple(RANGES)[:7]
 
 @dataclass(frozen=True)
 class RadiomicsSettings:
-    """How gradient-boosted trees are fitted; names are XGBoost's.
+    """Settings of gradient-boosted trees; names are XGBoost's.
 
     The defaults are REN's [METHOD section 5]: 50 trees of depth 3, learning rate 0.1.
 
@@ -118,7 +118,7 @@ class RadiomicsSettings:
 
     @property
     def booster(self) -> dict[str, Any]:
-        """What `XGBClassifier` is given."""
+        """Arguments of `XGBClassifier`."""
         return {name: getattr(self, name) for name in SEARCHABLE} | {"random_state": self.seed}
 
     def as_dict(self) -> dict[str, Any]:

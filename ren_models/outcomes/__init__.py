@@ -1,1 +1,1 @@
-"""What the store says of experiments: summaries, chance, freshness, consistency."""
+"""Stored experiments: summaries, chance, freshness, consistency."""

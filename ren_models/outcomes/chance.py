@@ -1,4 +1,4 @@
-"""How good experts look when labels mean nothing: p-values from shuffled labels."""
+"""Chance: AUCs of experts on shuffled labels, and p-values against them."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def _check_split(store: FeatureStore, split: Split) -> Iterator[str]:
 
 def _check_results(store: FeatureStore, key: list[str]) -> Iterator[str]:
     for row in store.sql(CHANGED_RESULTS, [*key, *key]).iter_rows(named=True):
-        yield f"results: expected {_place(key, row)} of {row['stored']} as its model has it, got {row['found']}"
+        yield f"results: expected {_place(key, row)} of {row['stored']} as its model has it, got {row['actual']}"
 
 
 def _check_predictions(store: FeatureStore, key: list[str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Whether stored results still belong to the features, labels, split and software as they are now."""
+"""Stale results: those whose features, labels, split or software have changed since."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _changed_inputs(store: FeatureStore, split: Split, experiment: str, plans: d
 def _current_inputs(
     store: FeatureStore, split: Split, plan: Plan, *, sound_only: bool
 ) -> Mapping[tuple[str, str | None], dict[str, str]] | str:
-    """What models fitted now would depend on, by method and region; or why none can be fitted."""
+    """Digests of the inputs that models would have now, by method and region; or the reason why none can be fitted."""
     try:
         experiment, fits = plan(store, split.task, split_id=split.split_id, sound_only=sound_only)
     except RenError as error:

@@ -1,4 +1,4 @@
-"""How far AUCs move when other patients are drawn and every expert is fitted anew."""
+"""Intervals of AUCs from resampled patients with refitted experts."""
 
 from __future__ import annotations
 

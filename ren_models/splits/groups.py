@@ -43,7 +43,7 @@ def contradictions(groups: Iterable[Group], labels: Mapping[str, int]) -> tuple[
 
 def named(groups: Collection[Group], labels: Mapping[str, int] | None = None) -> str:
     """Groups in words, at most ten patients of at most ten groups; with labels, each patient's beside it."""
-    shown = ["{" + _listed([f"{each} ({labels[each]})" if labels else each for each in sorted(group)]) + "}" for group in groups]
+    shown = ["{" + _listed([f"{name} ({labels[name]})" if labels else name for name in sorted(group)]) + "}" for group in groups]
     return _listed(shown)
 
 

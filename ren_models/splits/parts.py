@@ -97,7 +97,7 @@ def read_part(examples: E, number: Round, name: str) -> Part[E]:
 
 
 def why_unfittable(examples: Examples, number: Round, parts: tuple[str, ...] = PARTS) -> str | None:
-    """Why a round cannot be fitted: no rows in one of the parts, or one class in train; None when it can."""
+    """Reason why a round cannot be fitted: no rows in one of the parts, or one class in train; None when it can."""
     labels = {name: examples.y[np.isin(examples.patient_ids, sorted(number.patients(name)))] for name in parts}
     empty = [name for name, y in labels.items() if not len(y)]
     if empty:

@@ -18,12 +18,12 @@ class Stored(NamedTuple):
     """A split, whether it was there before, and how many patients have no label."""
 
     split: Split
-    known: bool
+    is_old: bool
     without_label: int
 
 
 def patient_labels(store: FeatureStore, task: str) -> dict[str, int]:
-    """Class of each patient that has any for the task: the largest of the scans', so a patient who ever has it has it.
+    """Class of each labelled patient: the largest label of the scans, so that a patient who ever has the disease has it.
 
     Raises
     ------
@@ -49,23 +49,23 @@ def store_split(store: FeatureStore, task: str, *, protocol: str = "full", folds
     labels = patient_labels(store, task)
     split = make_split(labels, task, protocol=protocol, folds=folds, seed=seed, groups=patient_groups(store, labels))
     without = int(store.sql("SELECT count(*) FROM patients").item()) - len(labels)
-    known = store.sql("SELECT count(*) FROM splits WHERE split_id = ?", [split.split_id]).item() > 0
-    if known:
-        return Stored(read_split(store, task, split.split_id), known, without)
+    is_old = store.sql("SELECT count(*) FROM splits WHERE split_id = ?", [split.split_id]).item() > 0
+    if is_old:
+        return Stored(read_split(store, task, split.split_id), is_old, without)
     with store.computing(store.latest_spec) as run_id, transaction(store.connection):
         facts = {"split_id": split.split_id, "task": task, "protocol": protocol, "folds": folds, "seed": seed}
         counts = {"patients": len(labels), "without_label": without, "run_id": run_id, "made_at": now()}
         insert(store.connection, "splits", [facts | counts])
         insert_frame(store.connection, "rounds", _rows(split))
-    return Stored(split, known, without)
+    return Stored(split, is_old, without)
 
 
 def _rows(split: Split) -> pl.DataFrame:
     rows = [
-        (split.split_id, each.index, patient, part)
-        for each in split.rounds
+        (split.split_id, number.index, patient, part)
+        for number in split.rounds
         for part in PARTS
-        for patient in sorted(each.patients(part))
+        for patient in sorted(number.patients(part))
     ]
     return pl.DataFrame(rows, ["split_id", "round", "patient_id", "part"], orient="row")
 
@@ -88,7 +88,7 @@ def current_split(store: FeatureStore, task: str, split_id: str | None = None) -
 
 
 def is_current(store: FeatureStore, split: Split) -> bool:
-    """Whether the split is of the patients, their labels and who shares an image as they are."""
+    """True when patients, labels and shared images are those that the split was made of."""
     # Its groups are those of its patients as they are; with other patients it is another split anyway.
     now = digest(_labels(store, split.task), split.task, split.protocol, split.folds, split.seed, split.groups)
     return now == split.split_id
@@ -105,14 +105,14 @@ def read_split(store: FeatureStore, task: str, split_id: str | None = None) -> S
         When the rows of a round have a patient, or patients who share an image by now, in two parts.
     """
     every = store.sql("SELECT * FROM splits ORDER BY made_at, split_id")
-    found = every.filter(task=task, **({"split_id": split_id} if split_id else {}))
-    if found.is_empty():
+    matching = every.filter(task=task, **({"split_id": split_id} if split_id else {}))
+    if matching.is_empty():
         patient_labels(store, task)  # that there are none is the first thing to say
         named = f" {split_id}" if split_id else ""
-        known = ", ".join(f"{each} of {of}" for each, of in every.select("split_id", "task").rows())
-        advice = f"there are {known}" if split_id and known else "`ren-models split` makes one"
+        others = ", ".join(f"{name} of {of}" for name, of in every.select("split_id", "task").rows())
+        advice = f"there are {others}" if split_id and others else "`ren-models split` makes one"
         raise SplitError(f"store {store.path}: expected split{named} of task {task}, found none; {advice}")
-    facts = found.row(-1, named=True)
+    facts = matching.row(-1, named=True)
     query = "SELECT round, part, list(patient_id) FROM rounds WHERE split_id = ? GROUP BY ALL"
     rounds = store.sql(query, [facts["split_id"]])
     parts = {(index, part): frozenset(patients) for index, part, patients in rounds.iter_rows()}
