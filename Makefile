@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 DEMO := demo
 REN := $(BIN)/ren-features
 
-.PHONY: demo notebooks test lint format benchmark clean
+.PHONY: demo notebooks test lint format benchmark docs clean
 
 demo: .venv/analysis.done
 	rm -rf $(DEMO)
@@ -52,6 +52,10 @@ benchmark: .venv/test.done
 	$(BIN)/python -m tests.benchmarks.scan
 	$(BIN)/python -m tests.benchmarks.experts
 
+# The site is build/site/index.html; it needs no network, to be built or to be read.
+docs: .venv/test.done
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 # Installation happens when these files change, and not otherwise.
 .venv/core.done: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and f"Python 3.11 to 3.13 is needed, $(PYTHON) is {sys.version.split()[0]}: make PYTHON=python3.12 ...")'
@@ -67,8 +71,8 @@ benchmark: .venv/test.done
 .venv/test.done: .venv/analysis.done
 	PYTHONPATH=$(CURDIR)/tools/pyradiomics_build $(PIP) --no-build-isolation pyradiomics==3.0.1
 	$(PIP) torch
-	$(PIP) --no-build-isolation --editable ".[analysis,dev,segment]"
+	$(PIP) --no-build-isolation --editable ".[analysis,dev,docs,segment]"
 	touch $@
 
 clean:
-	rm -rf .venv $(DEMO) *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv build $(DEMO) *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
