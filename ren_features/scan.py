@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 
 from ren_features.errors import LabelError
@@ -19,7 +21,7 @@ class Scan:
     Parameters
     ----------
     series_uid : str, optional
-        Which series of a DICOM folder it is; it chooses the files, and is not kept in the store.
+        The series of a DICOM folder: its UID, or a reference as the store keeps it (`series_reference`).
     """
 
     patient_id: str
@@ -47,6 +49,27 @@ class Scan:
         except LabelError as error:
             return [str(error)] if self.mask else []
         return []
+
+
+def series_reference(uid: str, scan_id: str) -> str:
+    """Reference to a series from which its UID cannot be read: `salt:digest`, the salt made of the scan's id.
+
+    Examples
+    --------
+    >>> series_reference("1.2.840.1", "s1")
+    'e8bc163c:c2489c20ee5de183'
+    """
+    return _salted(uid, sha256(scan_id.encode()).hexdigest()[:8])
+
+
+def refers_to(series_uid: str | None, uid: str) -> bool:
+    """True when a UID, a reference, or None (any series) fits a series."""
+    salt, colon, _ = (series_uid or "").partition(":")
+    return series_uid in (None, uid) or (bool(colon) and series_uid == _salted(uid, salt))
+
+
+def _salted(uid: str, salt: str) -> str:
+    return f"{salt}:{hmac.digest(salt.encode(), uid.encode(), 'sha256').hex()[:16]}"
 
 
 def file_name(scan_id: str) -> str:

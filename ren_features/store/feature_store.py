@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 import data_catalog
 from ren_features.errors import StoreError
+from ren_features.scan import Scan
 from ren_features.store.connection import Connection, connect_to_read, connect_to_write, transaction
 from ren_features.store.provenance import Run
 from ren_features.store.runs import begin_run, recorded
@@ -172,6 +174,17 @@ class FeatureStore:
     def tables(self) -> tuple[str, ...]:
         """Names of the tables, views left out."""
         return tuple(name for name, table in data_catalog.tables().items() if table.kind == "table")
+
+    def scans(self) -> tuple[Scan, ...]:
+        """All scans, by id, as a manifest lists them: their volumes can be read again from the store alone."""
+        rows = self.sql(
+            """SELECT patient_id, scan_id, image, mask, mask_scheme, scan_date, attributes::VARCHAR AS attributes, series
+            FROM scans ORDER BY scan_id"""
+        )
+        return tuple(
+            Scan(patient, scan, Path(image), Path(mask) if mask else None, scheme, day, json.loads(attributes), series)
+            for patient, scan, image, mask, scheme, day, attributes, series in rows.iter_rows()
+        )
 
     def matrix(self, *, region: str, task: str, spec_id: str | None = None, sound_only: bool = False) -> Matrix:
         """Features and labels of every scan that has both, ordered by scan.

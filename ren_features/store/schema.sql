@@ -14,7 +14,8 @@ CREATE TABLE scans (
     mask VARCHAR,
     mask_scheme VARCHAR,
     scan_date DATE,
-    attributes JSON NOT NULL
+    attributes JSON NOT NULL,
+    series VARCHAR
 );
 
 CREATE TABLE labels (

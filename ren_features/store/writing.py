@@ -12,7 +12,7 @@ from ren_features.images.acquisition import TECHNICAL_TAGS
 from ren_features.images.fingerprint import FileHash, Fingerprint
 from ren_features.measuring.outcome import Measurement, Outcome
 from ren_features.quality import RULES_ID
-from ren_features.scan import Scan
+from ren_features.scan import Scan, series_reference
 from ren_features.store.connection import Connection, transaction
 from ren_features.store.rows import Row, delete, insert, now
 from ren_features.store.schema import create_views
@@ -61,6 +61,7 @@ def _scan_row(scan: Scan) -> Row:
         "mask_scheme": scan.mask_scheme,
         "scan_date": scan.scan_date,
         "attributes": json.dumps(dict(scan.attributes)),
+        "series": series_reference(scan.series_uid, scan.scan_id) if scan.series_uid else None,
     }
 
 

@@ -14,7 +14,7 @@ from ren_features.images.dicom.headers import each_header
 from ren_features.images.dicom.identities import Identity
 from ren_features.images.image_path import files_of
 from ren_features.regions import RegionSet
-from ren_features.scan import Scan
+from ren_features.scan import Scan, refers_to
 
 TAGS = ("SeriesInstanceUID", "PatientID", "PatientName", "PatientBirthDate")
 
@@ -72,7 +72,7 @@ def _name(scan: Scan, identity: Identity) -> str:
 def _identity(scan: Scan) -> Identity:
     """Name and birth date of the first header of the scan's series; no words for files of other kinds."""
     for header in _headers(scan.image):
-        if scan.series_uid in (None, header["SeriesInstanceUID"]):
+        if refers_to(scan.series_uid, header["SeriesInstanceUID"]):
             # Anonymised data often repeat the id in place of the name.
             names = [header["PatientName"]] if header["PatientName"] != header["PatientID"] else []
             return Identity.of(ids=[], names=names, birth_dates=[header["PatientBirthDate"]])

@@ -18,6 +18,7 @@ from ren_features.images.acquisition import Acquisition
 from ren_features.images.dicom.frames import GROUPS, PER_FRAME, SHARED, Frame, frames_of, is_enhanced
 from ren_features.images.dicom.headers import Header, each_header, plain, raw_parts
 from ren_features.images.image_path import files_of, signature
+from ren_features.scan import refers_to
 
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 """Begins the SOP classes of screen shots, which dose reports and reconstructions on a workstation are kept as."""
@@ -318,7 +319,7 @@ def chosen_series(folder: Path, series_uid: str | None) -> Series:
         When a DICOM file cannot be read.
     """
     series = series_in(folder)
-    usable = [one for one in series if one.measurable and series_uid in (None, one.uid)]
+    usable = [one for one in series if one.measurable and refers_to(series_uid, one.uid)]
     if len(usable) == 1:
         return usable[0]
     listed = usable or series

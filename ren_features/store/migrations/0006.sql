@@ -1,5 +1,7 @@
--- Architectures, sets of regions and names of methods apart; results with a key that is never NULL; embeddings; processes of runs.
+-- Architectures, sets of regions and names of methods apart; results with a key that is never NULL; embeddings;
+-- processes of runs; series of scans.
 ALTER TABLE runs ADD COLUMN pid INTEGER;
+ALTER TABLE scans ADD COLUMN series VARCHAR;
 
 CREATE TABLE embeddings (
     model_id VARCHAR NOT NULL,

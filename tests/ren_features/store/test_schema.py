@@ -110,7 +110,7 @@ def migrations(tmp_path):
 
 def test_an_older_store_is_migrated_with_its_rows(path, migrations):
     with connect_to_write(path) as connection:
-        connection.execute("INSERT INTO scans VALUES ('s1', 'p1', 'ct.nii', NULL, NULL, NULL, '{}')")
+        connection.execute("INSERT INTO scans VALUES ('s1', 'p1', 'ct.nii', NULL, NULL, NULL, '{}', NULL)")
         assert needs_migration(connection, path, migrations)
         with transaction(connection):
             migrate(connection, migrations)
@@ -187,7 +187,7 @@ def test_a_store_of_the_first_version_keeps_its_rows(path, write_manifest):
         rows = connection.execute("FROM radiomics").fetchall()
         for table in ("splits", "rounds", "models", "predictions", "embeddings", "results"):
             connection.execute(f"DROP TABLE {table}")
-        connection.execute("ALTER TABLE runs DROP COLUMN pid")
+        connection.execute("ALTER TABLE runs DROP COLUMN pid; ALTER TABLE scans DROP COLUMN series")
         connection.execute("DROP TABLE histograms; DROP VIEW lobe_features; DELETE FROM quality")
         for column in ("kernel", "slice_thickness_mm", "kvp", "vendor", "model", "rules_id", "voxels_sha256"):
             connection.execute(f"ALTER TABLE inputs DROP COLUMN {column}")

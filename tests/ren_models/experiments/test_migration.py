@@ -25,6 +25,7 @@ DOWNGRADE = """
     ALTER TABLE old_results RENAME TO results;
     DROP TABLE embeddings;
     ALTER TABLE runs DROP COLUMN pid;
+    ALTER TABLE scans DROP COLUMN series;
     UPDATE schema_version SET version = 5;
 """
 

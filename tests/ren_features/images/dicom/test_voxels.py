@@ -15,8 +15,9 @@ from ren_features.images.fingerprint import hash_file, hash_image
 from ren_features.images.image_file import read_ct, read_image, to_itk
 from ren_features.manifest.parser import read_cohort
 from ren_features.manifest.validation import problems_of
-from ren_features.scan import Scan
+from ren_features.scan import Scan, series_reference
 from ren_features.spec import ExtractionSpec
+from ren_features.store.writing import write_cohort
 from ren_features.volume import Volume
 from tests.phantom import chest_phantom
 from tests.ren_features.images.dicom.files import write_series
@@ -71,6 +72,24 @@ def test_several_series_are_listed(tmp_path, chest):
         assert f"CT, {kernel}, 9 slices of 2.5 mm" in refused.value.to_keep
     assert "THORAX" not in refused.value.to_keep
     assert "series_uid 1" not in refused.value.to_keep
+
+
+def test_a_series_is_found_again_from_the_store_which_does_not_hold_its_uid(tmp_path, chest):
+    folder = write_series(tmp_path / "ct" / "soft", chest).parent
+    darker = Volume(chest.voxels - 100, chest.spacing_mm, chest.origin_mm, chest.direction)
+    uid = pydicom.dcmread(next(write_series(folder / "sharp", darker).iterdir())).SeriesInstanceUID
+    manifest, store_path = tmp_path / "cohort.csv", tmp_path / "ren.duckdb"
+    manifest.write_text(f"patient_id,scan_id,image,series_uid,label_ill\np1,s1,{folder},{uid},1\np1,s2,{folder / 'soft'},,0\n")
+    with FeatureStore(store_path, read_only=False) as store:
+        write_cohort(store.connection, read_cohort(manifest))
+    with FeatureStore(store_path) as store:
+        first, second = store.scans()
+    assert uid.encode() not in store_path.read_bytes()
+    assert first.series_uid.partition(":")[1]
+    assert second.series_uid is None
+    np.testing.assert_array_equal(read_ct(first.image, first.series_uid).volume.voxels, darker.voxels)
+    with pytest.raises(VolumeError, match="expected one CT series of the given series_uid, got 0 among 2 series"):
+        read_ct(first.image, series_reference("1.2.3", "s1"))
 
 
 def test_a_folder_without_a_ct_is_refused(tmp_path, chest):
