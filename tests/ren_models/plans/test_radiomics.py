@@ -385,7 +385,7 @@ def test_the_commands(make_store):
     assert (
         "task ill, protocol full, 10 rounds; patients of the first round: 24 train, 3 val, 3 test" in ren_models("split").stdout
     )
-    assert "(there already)" in ren_models("split").stdout
+    assert "(stored already)" in ren_models("split").stdout
     fitted = ren_models("radiomics", "--jobs", "2")
     assert fitted.stdout.count("\n") == 11 + 26  # nine experts; three baselines of seven regions and of all of them
     with FeatureStore(path) as store:

@@ -79,7 +79,7 @@ def test_a_split_is_stored_once(make_store):
         first = store_split(store, "ill")
         rows = store.sql("FROM rounds ORDER BY ALL").rows(), store.sql("FROM splits").rows(), store.sql("FROM runs").rows()
         again = store_split(store, "ill")
-        assert (first.known, again.known) == (False, True)
+        assert (first.is_old, again.is_old) == (False, True)
         assert again.split == first.split == read_split(store, "ill")
         assert (
             store.sql("FROM rounds ORDER BY ALL").rows(),
