@@ -95,6 +95,11 @@ def features() -> dict[str, Feature]:
     return {row["name"]: _feature(row) for row in rows}
 
 
+def families() -> tuple[str, ...]:
+    """The seven families of features in PyRadiomics' order."""
+    return tuple(dict.fromkeys(feature.family for feature in features().values()))
+
+
 def _feature(row: dict[str, str]) -> Feature:
     return Feature(
         name=row["name"],

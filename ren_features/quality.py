@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from math import inf, isnan
 
 import data_catalog
+from ren_features.digest import short_digest
 
 WHOLE_SCAN = "*"
 """In place of a region's name, for what concerns a scan as a whole; among limits, for every region that is not named."""
@@ -98,7 +98,7 @@ RULES: Mapping[str, Rule] = {
 }
 
 
-RULES_ID = sha256(data_catalog.read_text("quality_rules.yaml").encode()).hexdigest()[:16]
+RULES_ID = short_digest(data_catalog.read_text("quality_rules.yaml"))
 """Digest of the rules: findings of other rules, or of other limits, are told apart by it."""
 
 

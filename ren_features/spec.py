@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import data_catalog
+from ren_features.digest import short_digest
 from ren_features.errors import SpecError
 from ren_features.regions import REN_REGIONS, RegionSet
 from ren_features.spec_file import FAMILIES, read_fields
@@ -106,7 +106,7 @@ class ExtractionSpec:
     @cached_property
     def spec_id(self) -> str:
         """First 16 hexadecimal digits of the SHA-256 of the settings."""
-        return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:16]
+        return short_digest(json.dumps(self.settings, sort_keys=True))
 
 
 def check_engine(name: str) -> None:

@@ -22,7 +22,7 @@ from ren_features.errors import SpecError
 from ren_features.regions import RegionSet
 from ren_features.yaml_file import mapping, names, read_yaml, refuse_unknown
 
-FAMILIES: tuple[str, ...] = tuple(dict.fromkeys(feature.family for feature in data_catalog.features().values()))
+FAMILIES = data_catalog.families()
 
 SHORT_KEYS = {"engine", "spacing_mm", "bin_width", "regions", "features", "tolerance_mm"}
 PYRADIOMICS_KEYS = {"setting", "imageType", "featureClass"}

@@ -16,7 +16,7 @@ from analysis.stored_results import MANY_CLASSES, Setting, many_classes, regions
 from analysis.style import TWO_COLUMNS, Drawing, new_figure, number, style
 from ren_models.mean import mean_over_rounds
 from ren_models.outcomes.summary import span
-from ren_models.plans.ablation import ALL, CONTROL_SEEDS, EXPERIMENT, families
+from ren_models.plans.ablation import ALL, CONTROL_SEEDS, EXPERIMENT
 
 SHUFFLED = "all, labels shuffled"
 
@@ -53,7 +53,7 @@ def ablation_auc(setting: Setting) -> pl.DataFrame:
 
 def _of_region(values: pl.DataFrame, region: str, test_share: float) -> Iterator[dict[str, Any]]:
     by_method = _by_method(values)
-    for family in families():
+    for family in data_catalog.families():
         if f"only_{family}" in by_method:
             alone, without = by_method[f"only_{family}"], by_method[f"without_{family}"]
             yield _row("alone", family, region, alone, test_share)

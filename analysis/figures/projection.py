@@ -140,7 +140,7 @@ def stacked(matrices: Sequence[Matrix]) -> Matrix:
     """Rows of all regions one below the other, with the features that all of them have."""
     names = shared_features(matrices)
     parts = [matrix.select_features(names) for matrix in matrices]
-    features, y, scan_ids, patient_ids = (np.concatenate([part[place] for part in parts]) for place in range(4))
+    features, y, scan_ids, patient_ids = (np.concatenate(columns) for columns in zip(*(part[:4] for part in parts), strict=True))
     return Matrix(features, y, scan_ids, patient_ids, names)
 
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import cc3d
 import numpy as np
 from numpy.typing import NDArray
 
-from ren_features.radiomics.fast.discretization import discretize
-from ren_features.radiomics.fast.glszm import zones_of_structures
-from ren_features.radiomics.fast.structures import in_turns
-from ren_features.radiomics.fast.voxels import LEVEL_BITS
 from ren_features.voxels.extents import Extent
 
 
@@ -23,16 +19,17 @@ def largest_pieces(labels: NDArray[Any], extents: Mapping[int, Extent]) -> dict[
     ----------
     labels : ndarray of uint8 or uint16, shape (z, y, x)
     extents : mapping of int to Extent
-        Of the labels that are looked at.
+        Extents of the labels to examine.
+
+    Examples
+    --------
+    >>> from ren_features.voxels.extents import label_extents
+    >>> labels = np.array([[[1, 1, 1, 0, 1, 2]]], np.uint8)
+    >>> largest_pieces(labels, label_extents(labels))
+    {1: 0.75, 2: 1.0}
     """
-    shares: dict[int, float] = {}
-    # With one gray level everywhere, zones of equal gray level are the connected pieces of each label.
-    plain = np.zeros(labels.shape, np.int16)
-    with ThreadPoolExecutor(1) as pool:
-        for regions in in_turns({str(label): (label,) for label in extents}, extents):
-            voxels = discretize(plain, labels, extents, regions, 1.0, pool)
-            zones = zones_of_structures(voxels)
-            for structure, row in enumerate(voxels.member[1:], start=1):
-                sizes = zones.sizes[zones.codes >> LEVEL_BITS == structure]
-                shares[int(voxels.regions[row.argmax()])] = float(sizes.max() / sizes.sum())
-    return shares
+    pieces = cc3d.connected_components(labels, connectivity=26)
+    sizes = np.bincount(pieces.ravel())
+    label_of_piece = np.zeros(len(sizes), labels.dtype)
+    label_of_piece[pieces] = labels
+    return {label: float(sizes[label_of_piece == label].max() / extent.voxels) for label, extent in extents.items()}

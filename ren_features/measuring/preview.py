@@ -5,7 +5,6 @@ Beside each picture stands a thumbnail, drawn anew at its own size so that the o
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from itertools import product
 from pathlib import Path
@@ -22,6 +21,8 @@ from ren_features.volume import Box, Volume, bounding_box, widen
 
 if TYPE_CHECKING:
     from PIL import Image
+
+from ren_features.digest import short_digest
 
 WINDOW_HU = -1000, 200
 """[METHOD section 4] The window `lung`."""
@@ -71,7 +72,7 @@ def preview_folder(store: Path) -> Path:
 def preview_path(folder: Path, scan_id: str, files: Fingerprint, structures: Iterable[str]) -> Path:
     """Where the picture of a scan stands; a changed image or mask has another picture, and other structures have."""
     drawn = (scan_id, files.image_sha256, files.mask_sha256, files.mask_scheme, *sorted(structures))
-    digest = hashlib.sha256("\0".join(map(str, drawn)).encode()).hexdigest()[:16]
+    digest = short_digest("\0".join(map(str, drawn)))
     return folder / f"{file_name(scan_id)}-{digest}.webp"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -17,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 import data_catalog
+from ren_features.digest import short_digest
 from ren_features.errors import StoreError
 from ren_features.scan import Scan
 from ren_features.store.connection import Connection, connect_to_read, connect_to_write, transaction
@@ -49,10 +49,8 @@ class Matrix(NamedTuple):
     @property
     def digest(self) -> str:
         """First 16 hexadecimal digits of the SHA-256 of features, scans and patients."""
-        sha = hashlib.sha256(np.ascontiguousarray(self.X).tobytes())
-        for names in (self.scan_ids, self.patient_ids, self.feature_names):
-            sha.update("\n".join(map(str, names)).encode())
-        return sha.hexdigest()[:16]
+        names = ("\n".join(map(str, column)) for column in (self.scan_ids, self.patient_ids, self.feature_names))
+        return short_digest(np.ascontiguousarray(self.X).tobytes(), *names)
 
     def select_rows(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Matrix:
         """Some of the rows: those where a mask of shape (scan,) is True, or those at given places."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any, NamedTuple
 
+from ren_features.digest import short_digest
 from ren_models.experiments.evaluation import Fit
 from ren_models.experts import ExpertSettings
 from ren_models.metrics import METRICS_VERSION
@@ -57,7 +57,7 @@ class Experiment(NamedTuple):
     @property
     def settings_id(self) -> str:
         """First 16 hexadecimal digits of the SHA-256 of the settings that were asked for."""
-        return hashlib.sha256(json.dumps(self.settings.as_dict(), sort_keys=True).encode()).hexdigest()[:16]
+        return short_digest(json.dumps(self.settings.as_dict(), sort_keys=True))
 
     def inputs(self, fit: Fit) -> dict[str, str]:
         """Digests of features and labels, and versions: what a model depends on beside its settings."""
@@ -67,5 +67,4 @@ class Experiment(NamedTuple):
         """First 16 hexadecimal digits of the SHA-256 of everything that decides a model and its metrics."""
         what = [fit.inputs.method.name, fit.inputs.method.region, fit.classes, fit.round.index, fit.permutation]
         how = [self.spec_id, self.sound_only, self.settings.as_dict(), self.inputs(fit)]
-        content = json.dumps([*self.key.values(), *how, *what])
-        return hashlib.sha256(content.encode()).hexdigest()[:16]
+        return short_digest(json.dumps([*self.key.values(), *how, *what]))

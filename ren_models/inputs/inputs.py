@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,6 +9,7 @@ from typing import Generic, Self
 
 import numpy as np
 
+from ren_features.digest import short_digest
 from ren_models.methods import Method
 from ren_models.splits.examples import E
 
@@ -31,7 +31,7 @@ class Inputs(Generic[E]):
     def digests(self) -> dict[str, str]:
         """Digests of the examples with their scans and patients, and of the labels."""
         labels = "\n".join(map(str, self.examples.scan_ids)) + "\n".join(map(str, self.examples.y))
-        return {"features": self.examples.digest, "labels": hashlib.sha256(labels.encode()).hexdigest()[:16]}
+        return {"features": self.examples.digest, "labels": short_digest(labels)}
 
     def of_patients(self, patients: Iterable[str]) -> Self:
         """The rows of some patients."""

@@ -24,11 +24,6 @@ CONTROL_SEEDS = range(1, 6)
 """Of shuffled labels: with one alone, a control of few patients is far from 0.5 by chance."""
 
 
-def families() -> tuple[str, ...]:
-    """The seven families in PyRadiomics' order."""
-    return tuple(dict.fromkeys(feature.family for feature in data_catalog.features().values()))
-
-
 def plan_ablation(
     store: FeatureStore, task: str, *, split_id: str | None = None, sound_only: bool = False
 ) -> tuple[Experiment, tuple[Fit, ...]]:
@@ -50,7 +45,7 @@ def plan_ablation(
 def _parts(inputs: Matrices) -> Iterator[Matrices]:
     """Each family alone, and without it; a family that was not measured, or that is all there is, has no counterpart."""
     features = data_catalog.features()
-    for family in families():
+    for family in data_catalog.families():
         of_family = [name for name in inputs.examples.feature_names if features[name].family == family]
         rest = [name for name in inputs.examples.feature_names if name not in of_family]
         if of_family and rest:

@@ -6,7 +6,6 @@ are halved, again by label, into validation and test. Patients who share an imag
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
+from ren_features.digest import short_digest
 from ren_features.errors import LeakageError, SplitError
 from ren_models.splits.groups import Group, group_names, named
 
@@ -149,8 +149,7 @@ def make_split(
 def digest(labels: Mapping[str, int], task: str, protocol: str, folds: int, seed: int, groups: Sequence[Group] = ()) -> str:
     """The id of a split: first 16 hexadecimal digits of the SHA-256 of the settings, labels and groups, if there are any."""
     shared = [sorted(map(sorted, groups))] if groups else []
-    content = json.dumps([task, protocol, folds, seed, sorted(labels.items()), *shared])
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
+    return short_digest(json.dumps([task, protocol, folds, seed, sorted(labels.items()), *shared]))
 
 
 def _units(labels: Mapping[str, int], groups: Sequence[Group]) -> tuple[dict[str, set[str]], dict[str, int]]:

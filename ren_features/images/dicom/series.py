@@ -194,7 +194,7 @@ def take_slices(path: Path, header: pydicom.Dataset, left: int) -> list[tuple[Ke
         _numbers(raw_parts(header, "ImageOrientationPatient"), 6),
         _numbers(raw_parts(header, "PixelSpacing"), 2),
         _size(header),
-        _numbers([*(raw_parts(header, "RescaleSlope") or "1"), *(raw_parts(header, "RescaleIntercept") or "0")], 2),
+        _numbers((raw_parts(header, "RescaleSlope") or ["1"]) + (raw_parts(header, "RescaleIntercept") or ["0"]), 2),
         frames := _numbers(raw_parts(header, "NumberOfFrames"), 1),
         _voxel_bytes(header, int(frames[0]) if frames else 1, left),
     )

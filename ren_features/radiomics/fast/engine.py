@@ -70,8 +70,9 @@ def count(voxels: Voxels, families: set[str], spacing_mm: Spacing, pool: Executo
     shapes = [pool.submit(shape.features, voxels, region, spacing_mm) for region in regions]
     level_counts = voxels.member[1:].T @ voxels.level_counts
     levels = [np.flatnonzero(present) + 1 for present in level_counts]
-    # Levels of a region that is binned alone are PyRadiomics' own; they need not begin at 1.
-    lowest = [int(present[0]) for present in levels] if len(levels) > 1 else [1]
+    # Levels of a region that is binned alone are PyRadiomics' own and begin at 1; those of several begin where their region does.
+    binned_alone = len(voxels.regions) == 1
+    lowest = [1] if binned_alone else [int(present[0]) for present in levels]
     voxel_mm3 = float(np.prod(spacing_mm))
     of_family: dict[str, FeaturesOfRegion] = {
         "firstorder": lambda region: first_order.features(*voxels.intensities[region], level_counts[region], voxel_mm3),

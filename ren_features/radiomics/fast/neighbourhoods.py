@@ -7,7 +7,7 @@ counted apart, by region.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -131,11 +131,26 @@ def count_parts(voxels: Voxels, parts: Spans, at_fissure: NDArray[np.bool_]) -> 
         region_equal=np.zeros((regions, levels, NEIGHBOURS + 1), np.int64),
         region_deviation=np.zeros((regions, levels, NEIGHBOURS + 1), np.int64),
     )
-    arrays = [getattr(counts, field.name) for field in fields(counts)]
     code, offsets, joint = voxels.code.ravel(), flat_offsets(voxels.code.shape), joint_regions(voxels.member)
     while not parts.empty():
         with suppress(Empty):
-            sweep(code, parts.get_nowait(), offsets, slots, voxels.member, joint, *arrays, at_fissure)
+            sweep(
+                code,
+                parts.get_nowait(),
+                offsets,
+                slots,
+                voxels.member,
+                joint,
+                counts.pairs,
+                counts.threes,
+                counts.runs,
+                counts.equal,
+                counts.deviation,
+                counts.region_runs,
+                counts.region_equal,
+                counts.region_deviation,
+                at_fissure,
+            )
     return counts
 
 
