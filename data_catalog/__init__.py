@@ -1,4 +1,4 @@
-"""What the numbers of a store mean, and where such data can be had. Data files and the few lines that read them.
+"""Meanings of the numbers of a store, and sources of such data. Data files and the few lines that read them.
 
 Features, regions, label schemes, tables, quality rules, patterns; public data sets (`datasets`), the paper's numbers (`paper`).
 
@@ -159,13 +159,13 @@ def patterns() -> dict[str, Pattern]:
 
 
 def truth_columns() -> dict[str, str]:
-    """What the columns of a synthetic cohort's `truth.parquet` mean."""
+    """Meanings of the columns of a synthetic cohort's `truth.parquet`."""
     columns: dict[str, str] = read_yaml("truth.yaml")
     return columns
 
 
 def metrics() -> dict[str, str]:
-    """What each metric of the table `results` is, by its name there."""
+    """Meanings of the metrics of the table `results`, by name."""
     known = {name: (_one_line(entry["meaning"]), entry.get("parts")) for name, entry in read_yaml("metrics.yaml").items()}
     of_parts = {
         f"{name}_{part}{ending}": f"{meaning}; of the {rows} of {part}"
@@ -177,7 +177,7 @@ def metrics() -> dict[str, str]:
 
 
 def experiments() -> dict[str, str]:
-    """What each experiment of the table `results` is, and what its methods are, by its name there."""
+    """Meanings of the experiments of the table `results`, and of their methods, by name."""
     return {
         name: f"{_one_line(entry['meaning'])}\n  method: {entry['method']}"
         for name, entry in read_yaml("experiments.yaml").items()

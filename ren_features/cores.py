@@ -1,4 +1,4 @@
-"""How many cores this process may use, and how many linear algebra takes."""
+"""Cores that this process may use, and threads of linear algebra."""
 
 from __future__ import annotations
 

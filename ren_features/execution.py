@@ -163,7 +163,7 @@ def _run_on_processes(
 
 
 def _serve(pipe: Connection, function: Callable[[Any, int], Any], threads: int) -> None:
-    """What a worker does: take a task, give its result, until the parent is gone."""
+    """Loop of a worker: take a task, give its result, until the parent is gone."""
     import SimpleITK as sitk
 
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)

@@ -19,7 +19,7 @@ Limits = tuple[float | None, float | None]
 
 @dataclass(frozen=True)
 class Rule:
-    """What a value means, and when it is remarked.
+    """Meaning of a value, and its limits.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Rule:
         return _of_region(self.limits, region)
 
     def severity_of(self, region: str, value: float) -> str | None:
-        """How severe a value is; None within the limits, and for a value that does not exist."""
+        """Severity of a value; None within the limits, and for a value that does not exist."""
         if _inside(value, self.within(region)):
             return None
         return self.severity if _inside(value, _of_region(self.error_limits, region)) else "error"
@@ -120,7 +120,7 @@ def _inside(value: float, limits: Limits) -> bool:
 
 
 def _message(rule: Rule, seen: Observation) -> str:
-    """What was seen and what is expected; where nothing is expected, the meaning says it all."""
+    """The value and its limits in words; without limits, the meaning."""
     value = f"{seen.value:.4g} {rule.unit}".strip()
     if rule.within(seen.region) == (None, 0):
         return f"{value} {rule.meaning}" if rule.unit else rule.meaning

@@ -121,7 +121,7 @@ class RegionSet:
 
     @property
     def structures(self) -> tuple[str, ...]:
-        """What the regions are made of, each once, sorted."""
+        """Structures of the regions, sorted, without repetition."""
         return tuple(sorted({member for region in self.regions for member in region.members}))
 
     @classmethod

@@ -31,12 +31,12 @@ MEASURE_SCAN, PREVIEW_SCAN = (
     Named("ren_features.measuring.measurement:measure_scan"),
     Named("ren_features.measuring.measurement:preview_scan"),
 )
-"""What workers do; the libraries for images are loaded there alone."""
+"""Functions of workers, by name: the libraries for images are loaded there alone."""
 
 
 @dataclass
 class Summary:
-    """What a build came to."""
+    """Numbers of a build."""
 
     run_id: str
     stored: list[Scan] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What a build has to do: which scans are done, which failed before, which are left."""
+"""Plan of a build: scans that are done, that failed before, and that are left."""
 
 from __future__ import annotations
 

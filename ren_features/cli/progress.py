@@ -1,4 +1,4 @@
-"""How a build shows its progress, scan by scan: `Bar` on a terminal, `Lines` elsewhere."""
+"""Progress of a build, scan by scan: `Bar` on a terminal, `Lines` elsewhere."""
 
 from __future__ import annotations
 

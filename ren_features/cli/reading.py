@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Format(StrEnum):
-    """How an answer is written."""
+    """Format of an answer."""
 
     table = "table"
     csv = "csv"

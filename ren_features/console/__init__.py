@@ -1,1 +1,1 @@
-"""What the command line shows: progress, and errors of one line."""
+"""Output on the terminal: progress, and errors of one line."""

@@ -1,4 +1,4 @@
-"""What the three command lines share: options, and the one place where errors become a line and an exit status."""
+"""Common parts of the three command lines: options, and the one place where errors become a line and an exit status."""
 
 # Annotations are evaluated where they stand, for one of them names a local variable: no `from __future__ import annotations`.
 

@@ -1,4 +1,4 @@
-"""How a command shows its progress: a bar on a terminal, lines elsewhere. Both on standard error."""
+"""Progress of a command: a bar on a terminal, lines elsewhere. Both on standard error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a scan was acquired, as far as its DICOM headers tell it: the technical tags that a store keeps, and nothing else."""
+"""Acquisition of a scan: the technical DICOM tags that a store keeps, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a scan's files contain: SHA-256 digests, and when a file need not be read again to know its own."""
+"""Fingerprints of a scan's files: SHA-256 digests, and when a file need not be read again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class FileHash:
     mtime_ns: int
     sha256: str
     settled: bool = True
-    """Whether an equal length and time of change will prove an equal content."""
+    """True when an equal length and time of change will prove an equal content."""
 
 
 @dataclass(frozen=True)

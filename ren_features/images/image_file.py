@@ -164,7 +164,7 @@ def _read_information(reader: sitk.ImageFileReader, path: Path) -> None:
 
 
 def read_tags(path: Path) -> dict[str, str]:
-    """What the header of a NRRD or MetaImage says beside the grid, by key. Raises as `read_grid`."""
+    """Tags in the header of a NRRD or MetaImage, by key. Raises as `read_grid`."""
     return _with_reader(path, lambda reader: {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()})
 
 

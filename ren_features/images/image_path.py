@@ -40,7 +40,7 @@ def signature(files: Sequence[Path]) -> tuple[int, int]:
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file is DICOM by its content; old archives write it without the preamble."""
+    """True when a file's content is DICOM; old archives write it without the preamble."""
     try:
         with path.open("rb") as file:
             begin = file.read(DICOM_PREAMBLE + 4)

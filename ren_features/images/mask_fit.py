@@ -1,4 +1,4 @@
-"""Whether a mask belongs where its image is: one lattice, and one place where a NIfTI file tells two."""
+"""Fit of a mask to its image: one lattice, and one position where a NIfTI file has two."""
 
 from __future__ import annotations
 

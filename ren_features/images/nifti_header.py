@@ -86,7 +86,7 @@ def read_header(path: Path) -> Any:
 
 
 def lacks_forms(path: Path) -> bool:
-    """Whether a file is NIfTI and its header gives neither a qform nor an sform."""
+    """True for a NIfTI file whose header gives neither a qform nor an sform."""
     header = read_header(path)
     return header is not None and max(header["qform_code"], header["sform_code"]) <= 0
 

@@ -1,4 +1,4 @@
-"""What segmented structures are called by those who draw them: names and codes of segments, and names of files."""
+"""Names that people give to segmented structures: names and codes of segments, and names of files."""
 
 from __future__ import annotations
 

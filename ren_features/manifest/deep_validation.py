@@ -1,4 +1,4 @@
-"""Whether `build` would measure a scan: its own way from the files to the first feature. Nothing is stored or written."""
+"""Deep validation: run `build` up to the first feature of a scan. Nothing is stored or written."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NO_MASKS = LobeMasks(Path("/dev/null"))
 
 @dataclass(frozen=True)
 class Trial:
-    """Why `build` would not measure a scan, or regions of it, in its own words; and the digest of the voxels that were read."""
+    """Reason why `build` would refuse a scan or some of its regions, and the digest of the voxels that were read."""
 
     problem: str | None
     voxels_sha256: str | None = None

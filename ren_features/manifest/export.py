@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 KEY_NAME = "id.key"
 
 LINKED = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID")
-"""What the mapping file links pseudonyms to."""
+"""Columns that the mapping file links pseudonyms to."""
 
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """How the manifest of an export is made.
+    """Options for the manifest of an export.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ class LabelsTable:
     keep: tuple[str, ...] = ()
 
     def is_file(self, other: Path) -> bool:
-        """Whether it is that file."""
+        """True for that file."""
         return self.path.exists() and other.exists() and other.samefile(self.path)
 
     def joined_to(self, table: pl.DataFrame, rows: Rows) -> tuple[pl.DataFrame, list[str]]:

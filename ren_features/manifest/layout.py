@@ -154,7 +154,7 @@ def _check_pattern(pattern: Any, where: str) -> None:
 
 
 def _expression(pattern: str) -> re.Pattern[str]:
-    """What a path of that form looks like; a field that stands twice is the same both times."""
+    """Regular expression of a path of that form; a field that stands twice is the same both times."""
     parts, end, seen = [], 0, set[str]()
     for field in FIELD.finditer(pattern):
         name, form = field[1], _plain(field[2] or "*")

@@ -96,7 +96,7 @@ def parse_date(text: str, date_format: str | None = None) -> date | None:
 
 
 def date_problem(text: str, date_format: str | None = None) -> str:
-    """Why a cell is no date, and how it can be read."""
+    """Reason why a cell is no date, and the option that reads it."""
     if date_format:
         return f"expected a date of the form {date_format} (as --date-format says), got {text!r}"
     if EXCEL_SERIAL.fullmatch(text):
@@ -113,7 +113,7 @@ TRUE_FALSE = (("yes", "no"), ("true", "false"), ("y", "n"), ("ja", "nein"), ("po
 
 
 def label_problem(text: str) -> str:
-    """Why a cell is no label, and how it can be read."""
+    """Reason why a cell is no label, and the option that reads it."""
     problem = f"expected 0, 1 or an empty cell, got {text!r}"
     for true, false in TRUE_FALSE:
         if text.casefold() in (true, false):

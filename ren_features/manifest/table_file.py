@@ -39,7 +39,7 @@ EXPECTED = "expected a table (CSV, Parquet or Excel)"
 
 @dataclass(frozen=True)
 class TableForm:
-    """How a table is written, where its user says so.
+    """Form of a table, as far as its user states it.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def _undecoded(content: bytes, error: UnicodeDecodeError) -> str:
 
 
 def _separator(text: str, given: str | None) -> tuple[str, str, list[str]]:
-    """What stands between cells, the table's text without Excel's line `sep=`, and a note when these are no commas."""
+    """Separator of cells, the table's text without Excel's line `sep=`, and a note when these are no commas."""
     first, _, rest = text.partition("\n")
     if declared := re.fullmatch(r'"?sep=(.)"?\r?', first):
         return declared[1], rest, [f"cells are parted as the line {first.strip()} says"]

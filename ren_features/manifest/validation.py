@@ -1,4 +1,4 @@
-"""Whether a scan could be measured, as far as headers tell: grids, DICOM series, label schemes. Nothing is computed."""
+"""Validation by headers alone: grids, DICOM series, label schemes. Nothing is computed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def problems_of(
     jobs: int = 1,
     tolerance_mm: float = 0.0,
 ) -> Iterator[str]:
-    """Why scans would fail, one message each, in the cohort's order.
+    """Reasons why scans would fail, one message for each scan, in the cohort's order.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def named(cohort: Cohort, found: dict[str, list[str]]) -> Iterator[str]:
 
 
 def segmenter_problems(cohort: Cohort, weights: Path | None, *, segment: bool) -> Iterator[str]:
-    """Why scans without a mask would get none, if they are to get one."""
+    """Reasons why no mask could be made for scans without one."""
     if not segment or all(scan.mask for scan in cohort.scans):
         return
     from ren_features.segmentation.networks import check_networks

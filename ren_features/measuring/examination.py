@@ -1,4 +1,4 @@
-"""What a measured scan shows of its own quality: the values that the rules judge."""
+"""Examination of a measured scan: the values that quality rules judge."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class Examination:
         yield Observation("contrast_untold", WHOLE_SCAN, float(not told))
 
     def _left_of_right_mm(self) -> float:
-        """How far the centre of the left lung lies to the patient's left of the right lung's."""
+        """Distance of the left lung's centre from the right lung's, towards the patient's left."""
         labels = self.scan.scheme.labels
         left, right = (
             joined(self.scan.present, (labels[lobe] for lobe in LOBES if lobe in labels and lobe.startswith(side)))

@@ -1,4 +1,4 @@
-"""What became of one scan: the rows of its regions, or why there are none."""
+"""Outcome of one scan: rows of its regions, or the reason why there are none."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a scan, or some of its regions, could not be measured, and at which stage."""
+    """Reason why a scan, or some of its regions, could not be measured, with its stage."""
 
     stage: str
     error_type: str
@@ -60,7 +60,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one scan: a measurement, a failure, or both when some of its regions were refused."""
+    """Outcome of one scan: a measurement, a failure, or both when some of its regions were refused."""
 
     scan: Scan
     files: tuple[FileHash, ...]
@@ -68,7 +68,7 @@ class Outcome:
     measurement: Measurement | None
     failure: Failure | None
     unpictured: Failure | None = None
-    """Why there is no picture, if one was wanted; that is no failure of the scan."""
+    """Reason why a wanted picture is missing; that is no failure of the scan."""
 
 
 def describe(stage_name: str, error: BaseException | None) -> Failure:

@@ -18,7 +18,7 @@ class Files:
     image: FileHash | None
     mask: FileHash | None
     made_here: bool = False
-    """Whether the mask is one that the manifest does not give."""
+    """True when the mask was made, because the manifest gives none."""
     mask_source: str = "manifest"
     removed_voxels: int = 0
     """Stray labels and islands that are no longer in a mask that was made here."""
@@ -37,10 +37,10 @@ class Files:
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """What the scan's values depend on."""
+        """Digests of the files that the scan's values depend on."""
         return Fingerprint.of(self.scan, self.image, self.mask)
 
     def changed(self) -> bool:
-        """Whether a file was replaced while it was read: its values would be stored under the digest of another content."""
+        """True when a file was replaced while it was read: its values would be stored under the digest of another content."""
         files = ((self.scan.image, self.image), (self.scan.mask, self.mask))
         return any(path and (known is None or stat(path) != (known.bytes, known.mtime_ns)) for path, known in files)

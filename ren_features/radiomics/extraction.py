@@ -121,7 +121,7 @@ def extract(
 
 
 def refusal(extent: Extent) -> str | None:
-    """Why a region of this extent cannot be measured, or None when it can.
+    """Reason why a region of this extent cannot be measured; None when it can.
 
     As in PyRadiomics (`minimumROIDimensions` 2), a region must extend over two voxels along at least two axes:
     a voxel or a line has no texture and no surface.

@@ -22,7 +22,7 @@ HALF_LETTER = 3.5
 
 
 def scans_per_patient(scans: Sequence[GalleryScan]) -> Markup:
-    """How many patients have one scan, two scans, ..."""
+    """Numbers of patients with one scan, two scans, ..."""
     patients = Counter(Counter(scan.patient_id for scan in scans).values())
     counts = {svg.number(many): patients[many] for many in range(1, max(patients, default=0) + 1)}
     return _bars("Patients by their number of scans", counts, x_label="scans of a patient", y_label="patients", of="scans")

@@ -1,4 +1,4 @@
-"""What the template is given: numbers, findings, plots and values of the cohort."""
+"""Values of the template: numbers, findings, plots and values of the cohort."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page says of the cohort: a spec, its regions and scans, read from a store in a few queries."""
+"""Facts of the page: a spec, its regions and scans, read from a store in a few queries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Facts:
 
     @property
     def structures(self) -> list[str]:
-        """What the regions are made of, in the order in which they name it."""
+        """Structures of the regions, in the order in which regions name them."""
         return list(dict.fromkeys(member for region in self.regions for member in region["members"]))
 
 

@@ -28,7 +28,7 @@ SCRIPTS = ("values.js", "viewer.js", "gallery.js")
 
 @dataclass(frozen=True)
 class Written:
-    """What a page holds: all scans, how many were measured, and how many of these have no picture."""
+    """Content of a page: all scans, how many were measured, and how many of these have no picture."""
 
     scans: int
     measured: int

@@ -58,7 +58,7 @@ class GalleryScan:
 
     @property
     def flagged(self) -> bool:
-        """Whether a rule warned of it; what is only worth knowing (info) flags no scan."""
+        """True after a warning or an error; an info flags no scan."""
         return any(finding["severity"] != "info" for finding in self.findings)
 
     @property

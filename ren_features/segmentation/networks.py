@@ -37,7 +37,7 @@ MOST_DIFFERENT = 0.001
 """Share of the labelled voxels that half precision may change."""
 
 UNREADABLE = (AttributeError, EOFError, IndexError, KeyError, OSError, RuntimeError, TypeError, ValueError, UnpicklingError)
-"""What torch and lungmask raise for a file that is no state dict of the network."""
+"""Errors of torch and lungmask for a file that is no state dict of the network."""
 
 
 @contextmanager
@@ -88,7 +88,7 @@ class Networks:
             return self._apply(slices, half=half), f"{self.name}, {'bfloat16' if half else 'float32'}"
 
     def _half_precision_serves(self, slices: NDArray[np.int16]) -> bool:
-        """Whether the processor computes in bfloat16, and a sample of this very scan comes out the same.
+        """True when the processor has bfloat16 and a sample of this very scan gives the same labels.
 
         It depends on nothing else, so that a scan's mask does not depend on which scans came before it.
         """
@@ -106,7 +106,7 @@ class Networks:
 
 
 def has_bfloat16() -> bool:
-    """Whether the processor multiplies bfloat16 itself; others imitate it, slowly."""
+    """True when the processor multiplies bfloat16 itself; others imitate it, slowly."""
     import torch
 
     capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of torch cannot tell
@@ -114,7 +114,7 @@ def has_bfloat16() -> bool:
 
 
 def same_result(labels: NDArray[np.uint8], others: NDArray[np.uint8]) -> bool:
-    """Whether two maps differ in at most `MOST_DIFFERENT` of the voxels that the first one labels; nothing proves nothing."""
+    """True when two maps differ in at most `MOST_DIFFERENT` of the voxels that the first one labels; False without labels."""
     labelled, different = np.count_nonzero(labels), np.count_nonzero(labels != others)
     return bool(labelled > 0 and different <= MOST_DIFFERENT * labelled)
 

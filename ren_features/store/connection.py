@@ -122,7 +122,7 @@ def _is_locked(error: duckdb.Error) -> bool:
 
 
 def _reason(error: duckdb.Error) -> str:
-    """What a user can do about it, where DuckDB's own words do not say."""
+    """Advice for users, where DuckDB's own words give none."""
     if _is_locked(error):
         return f"another command is writing it, or a query holds it; wait until it has ended ({error})"
     if "in-memory" in str(error):  # what it makes of a CSV file

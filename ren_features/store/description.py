@@ -1,4 +1,4 @@
-"""What a name of the store means, from the data catalog."""
+"""Meanings of the store's names, from the data catalog."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who computed what, with which software: the facts of a run."""
+"""Provenance: command, software versions and machine of a run."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def create_schema(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def needs_migration(connection: duckdb.DuckDBPyConnection, path: Path, migrations: Traversable = MIGRATIONS) -> bool:
-    """Whether the store is of an older schema.
+    """True when the store is of an older schema.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a build writes. Every function is one transaction: all of it or nothing."""
+"""Rows that a build writes. Every function is one transaction: all of it or nothing."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def forget_failure(connection: Connection, scan_id: str, spec_id: str) -> None:
 
 
 def _replaced(connection: Connection, outcome: Outcome, key: Row) -> bool:
-    """Whether the store has rows of this scan from other files than those that were read now."""
+    """True when the store has rows of this scan from other files than those that were read now."""
     query = "SELECT image_sha256, mask_sha256, mask_scheme FROM inputs WHERE scan_id = ? AND spec_id = ?"
     stored = connection.execute(query, list(key.values())).fetchall()
     now = outcome.fingerprint

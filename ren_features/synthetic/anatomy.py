@@ -92,7 +92,7 @@ class Shape:
         return _float32(level * np.minimum(half_width, half_depth) + 300 * np.maximum(grid.z / self.build.height_mm - 1, 0))
 
     def diaphragm(self, grid: Grid) -> Floats:
-        """What lies below the diaphragm, level in mm."""
+        """The space below the diaphragm, level in mm."""
         z, y, x = grid.z, grid.y, grid.x
         dome = np.where(x < 0, self.build.dome_mm, 0.82 * self.build.dome_mm)
         centre_x, radius_x = 0.52 * self.build.half_width_mm, 0.62 * self.build.half_width_mm
@@ -133,7 +133,7 @@ class Shape:
         return _float32(np.maximum(outside + 1.5 * rough, -self.mediastinum(grid) + 2.5 * rough))
 
     def fissures(self, grid: Grid) -> tuple[Floats, Floats]:
-        """How far a place lies above the oblique fissure of its side, and above the horizontal one, in mm."""
+        """Heights above the oblique fissure of the side, and above the horizontal fissure, in mm."""
         z, y = grid.z, grid.y
         build, rough = self.build, self.fissure.on(grid)
         back = (build.half_depth_mm - y) / (2 * build.half_depth_mm)  # 0 at the back, 1 at the front

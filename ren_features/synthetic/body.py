@@ -1,4 +1,4 @@
-"""What surrounds the lungs: skin, fat, muscles, bones, heart, great vessels, and the organs below the diaphragm."""
+"""Surroundings of the lungs: skin, fat, muscles, bones, heart, great vessels, and the organs below the diaphragm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is in a synthetic cohort: patients, their scans and what is wrong on each, their labels and what becomes of them.
+"""Plan of a synthetic cohort: patients, their scans with the findings on each, labels and deaths.
 
 Everything is decided here before a voxel is drawn; the drawing of one patient needs nothing of the others.
 """
@@ -28,7 +28,7 @@ FOLLOW_UP = timedelta(days=365)
 """After the last year with scans nobody is followed for longer."""
 
 POSITION_MM = 6.0
-"""How far a patient may lie from the middle of the scanner, along each axis."""
+"""Largest distance of a patient from the middle of the scanner, along each axis."""
 
 LOBES = tuple(LUNGMASK.labels)
 
@@ -90,7 +90,7 @@ class PatientPlan:
     death: date | None
 
     def died_within(self, day: date, years: int, end: date) -> bool | None:
-        """Whether the patient died within years of a day; None when that is not known at the end of the follow-up."""
+        """True when the patient died within some years of a day; None when the follow-up ends earlier."""
         limit = day + timedelta(days=years * YEAR_DAYS)
         if self.death and self.death <= limit:
             return True

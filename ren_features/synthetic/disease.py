@@ -1,4 +1,4 @@
-"""What a radiologist would see in the lungs: patterns of interstitial lung disease, and what looks like it but is not.
+"""Patterns of interstitial lung disease, and of findings that resemble it.
 
 A pattern takes those places of the lungs that are most prone to it, as many as its extent says. What is prone belongs to the
 patient: a disease that grows from scan to scan grows around what it took before.
@@ -22,7 +22,7 @@ SOFT, CLEAR = 0.12, 0.01
 
 
 class Pattern(IntEnum):
-    """What a voxel of the lungs shows; the numbers are those of the pattern maps, 0 is none of them."""
+    """Pattern of a voxel of the lungs; the numbers are those of the pattern maps, 0 is none of them."""
 
     ground_glass = 1
     reticulation = 2
@@ -34,7 +34,7 @@ class Pattern(IntEnum):
 
 @dataclass(frozen=True)
 class Burden:
-    """How much of the lungs each pattern takes at one scan.
+    """Extent of each pattern at one scan.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ class Disease:
         self.cysts = Lobules.over(rng, box, parameters.cyst_mm)
 
     def shares(self, lungs: Lungs, burden: Burden) -> dict[Pattern, Floats]:
-        """How much of each voxel a pattern takes, 0 to 1, with soft edges; patterns without extent are left out."""
+        """Share of each voxel that a pattern takes, 0 to 1, with soft edges; patterns without extent are omitted."""
         shares = dict(self._ild(lungs, burden)) if burden.ild else {}
         free = 1 - sum(shares.values(), np.float32(0))
         if burden.emphysema:

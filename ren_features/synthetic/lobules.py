@@ -13,7 +13,7 @@ from ren_features.synthetic.grid import Box, Floats, Grid
 from ren_features.voxels.kernel import kernel
 
 JITTER = 0.8
-"""How far a seed may lie from the middle of its cube, as a part of the cube: 0 would give cubes."""
+"""Largest distance of a seed from the middle of its cube, as a part of the cube: 0 would give cubes."""
 
 
 class Cells(NamedTuple):

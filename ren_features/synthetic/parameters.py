@@ -1,4 +1,4 @@
-"""The numbers that decide what a synthetic cohort is like, in one typed object; outlines of organs stand with their shapes.
+"""Parameters of synthetic cohorts, in one typed object; outlines of organs stand with their shapes.
 
 Each has its source. Where none was found that measures it, the line says "ours": a choice that looks right, and no more.
 """
@@ -136,7 +136,7 @@ class DiseaseParameters:
 
 @dataclass(frozen=True)
 class PopulationParameters:
-    """Who the patients are, and how much disease they have.
+    """Patients, and the extent of their disease.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ class PopulationParameters:
 
 @dataclass(frozen=True)
 class ScannerParameters:
-    """How scanners differ; each has one kernel, one slice thickness, one dose and one calibration.
+    """Differences between scanners; each has one kernel, one slice thickness, one dose and one calibration.
 
     Parameters
     ----------

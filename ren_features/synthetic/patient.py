@@ -27,7 +27,7 @@ WALL_FACTOR, WALL_MM = 1.15, 0.5
 """A bronchus with its wall: its inner radius times, plus. Ours."""
 
 TEXTURE = ((5.0, 14.0), (14.0, 8.0))
-"""What no scanner resolves: distance (mm) within which densities are alike, and their standard deviation (HU). Ours."""
+"""Unevenness that no scanner resolves: distance (mm) within which densities are alike, and their SD (HU). Ours."""
 
 CAPILLARIES = 0.05
 """Share of lung that is blood in vessels too small to be drawn. Ours."""
@@ -94,7 +94,7 @@ class Patient:
         self.arteries, self.veins = self._vessels(rng), self._vessels(rng)
 
     def look(self, grid: Grid, burden: Burden, breath: float, blood_hu: float = BLOOD_HU) -> View:
-        """What is there on a grid.
+        """Draw the body on a grid.
 
         Parameters
         ----------

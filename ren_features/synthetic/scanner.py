@@ -1,4 +1,4 @@
-"""What a scanner makes of a body: blur, noise, calibration, whole HU."""
+"""Scanners: blur, noise, calibration, whole HU."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OF_A_VOXEL = 1 / 12
 """Variance of the place within a voxel, in voxels."""
 
 LOWEST_HU, HIGHEST_HU = -1024, 3071
-"""What twelve bits hold; most scanners cut off there."""
+"""Range of twelve bits, where most scanners cut off."""
 
 
 @dataclass(frozen=True)

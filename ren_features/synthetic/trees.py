@@ -14,7 +14,7 @@ TWIG_ML = 2.2
 """Lung that such a vessel supplies. Ours."""
 
 STEP = 0.45
-"""How far a branch runs towards the middle of what it supplies before it parts."""
+"""Part of the way to the middle of its territory that a branch runs before it divides."""
 
 BRONCHUS = 0.8
 """Radius of a bronchus beside that of its artery: 0.79 +- 0.16 (Diaz, Respirology 2017;22:108)."""

@@ -1,4 +1,4 @@
-"""How many voxels each label of a mask has, and where."""
+"""Extents of labels: their numbers of voxels and bounding boxes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many voxels of each label have which CT number."""
+"""Histograms of CT numbers by label."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def _count(image, labels, slices, rows, columns, step, seen, counts):
 
 @kernel
 def _is_flat(image, z, y, x):
-    """Whether a voxel equals its neighbours in the slice, as far as there are any."""
+    """True when a voxel equals those neighbours in the slice that exist."""
     _, height, width = image.shape
     value = image[z, y, x]
     return (

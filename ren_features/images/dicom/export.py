@@ -81,14 +81,14 @@ class ScanFound:
 
     @property
     def is_makeshift(self) -> bool:
-        """Whether it was derived from another series, has gaps, or is not axial."""
+        """True when it was derived from another series, has gaps, or is not axial."""
         derived = "DERIVED" in self.series.header.get("ImageType", "")
         gaps = self.grid.spacing_mm[0] > CONTIGUOUS * self.thickness_mm
         return derived or gaps or abs(self.grid.axes[2, 2]) < AXIAL
 
     @property
     def identity(self) -> Identity:
-        """Who the patient is, as the headers tell."""
+        """Identity of the patient in the headers."""
         text = self.series.text
         return Identity.of(
             ids=[text("PatientID"), text("AccessionNumber"), *text("OtherPatientIDs").split(), self.series.uid, self.study],
@@ -99,7 +99,7 @@ class ScanFound:
 
 @dataclass(frozen=True)
 class Export:
-    """What a folder holds: scans, and what a person should know of the rest; that is for the screen alone."""
+    """Content of a folder: scans, and remarks on the rest for the screen alone."""
 
     scans: tuple[ScanFound, ...]
     notes: tuple[str, ...]

@@ -56,7 +56,7 @@ class Frame:
 
 
 def is_enhanced(header: pydicom.Dataset) -> bool:
-    """Whether a file is an enhanced CT."""
+    """True for the file of an enhanced CT."""
     return str(header.get("SOPClassUID")) in ENHANCED
 
 

@@ -35,7 +35,7 @@ UNREADABLE = (
     TypeError,
     ValueError,
 )
-"""What pydicom and highdicom raise for damaged files."""
+"""Errors of pydicom and highdicom for damaged files."""
 
 BATCH = 100
 """Headers that are read between two changes of pydicom's settings."""
@@ -56,7 +56,7 @@ def unprinted() -> Iterator[None]:
 def each_header(
     files: Iterable[Path], tags: Sequence[str], take: Callable[[Path, pydicom.Dataset, int], Taken], damaged: list[Path]
 ) -> Iterator[Taken]:
-    """What is taken of the header of each DICOM file; other files are passed over.
+    """Results of a function for the header of each DICOM file; other files are skipped.
 
     Parameters
     ----------

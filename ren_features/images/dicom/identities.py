@@ -29,7 +29,7 @@ UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 
 @dataclass(frozen=True)
 class Identity:
-    """Who a patient is, in words without capitals, marks and what stands between letters and digits.
+    """Identity of a patient as words without capitals, accents and separators.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class Identity:
         return cls(frozenset(word for word in words - PLACEHOLDERS if len(word) >= LEAST or not word.isascii()))
 
     def stands_in(self, text: str) -> bool:
-        """Whether a text holds a word of this patient, of any length."""
+        """True when a text holds a word of this patient, of any length."""
         return any(not self.words.isdisjoint(_candidates(form, self.longest)) for form in _spellings(text))
 
     @property
@@ -84,7 +84,7 @@ class Identities:
         )
 
     def stand_in(self, text: str, patient: str | None = None) -> bool:
-        """Whether a text tells who somebody is; given whose text it is, also by short words of theirs.
+        """True when a text reveals a patient; given the patient it belongs to, also by short words.
 
         A number tells this only if it is an id or a birth date of that patient as it stands: volumes would be ids of others.
         """

@@ -73,7 +73,7 @@ def _unreadable(path: Path, error: Exception) -> DicomError:
 
 
 def names_of(dataset: pydicom.Dataset) -> dict[int, list[str]]:
-    """What segments of a SEG, or ROIs of an RTSTRUCT, are called, by their numbers: names, and codes with their sides."""
+    """Names and codes (with sides) of the segments of a SEG or the ROIs of an RTSTRUCT, by number."""
     names = {int(roi.ROINumber): [str(roi.get("ROIName", ""))] for roi in dataset.get("StructureSetROISequence") or ()}
     for segment in dataset.get("SegmentSequence") or ():
         called = [str(segment.get("SegmentLabel", ""))]

@@ -139,7 +139,7 @@ class Series:
 
     @property
     def measurable(self) -> bool:
-        """Whether it is a CT, no localiser and no screen shot."""
+        """True for a CT that is no localiser and no screen shot."""
         shot = self.text("SOPClassUID").startswith(SECONDARY_CAPTURE)
         return self.text("Modality") == "CT" and not self.is_localiser and not shot
 
@@ -157,7 +157,7 @@ class Series:
         return any(self.text(name) for name in ("ContrastBolusAgent", "ContrastBolusAgentSequence"))
 
     def __str__(self) -> str:
-        """What tells it from others, in technical tags alone."""
+        """Technical tags that distinguish it from other series."""
         modality, told = self.text("Modality"), self.acquisition
         slices = f"{len(self.slices)} slices of {told.slice_thickness_mm or 'unknown'} mm"
         kind = "localiser" if self.is_localiser else modality if modality in MODALITIES else "another modality"

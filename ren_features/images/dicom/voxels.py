@@ -24,10 +24,10 @@ NEEDED = {
     "Rows and Columns": "size",
     "RescaleSlope and RescaleIntercept": "rescale",
 }
-"""What the grid is made of."""
+"""Tags that define the grid."""
 
 ALIKE = ("PixelSpacing", "Rows and Columns")
-"""What every slice of a series must agree on."""
+"""Tags on which all slices of a series must agree."""
 
 ORIENTATION_TOLERANCE = 1e-4
 IN_PLANE_TOLERANCE_MM = 0.05
@@ -133,7 +133,7 @@ def _is_readable(one: Slice, kind: int) -> bool:
 
 
 def is_enhanced_series(series: Series) -> bool:
-    """Whether the slices are frames of an enhanced CT."""
+    """True when the slices are frames of an enhanced CT."""
     return series.text("SOPClassUID") in ENHANCED
 
 

@@ -119,7 +119,7 @@ def sum_neighbours(code, first, end, offsets, sums, mixed, low, high):
 
 @kernel
 def _tally(code):
-    """What a neighbour adds to the sum."""
+    """Addend of a neighbour."""
     return np.uint32(code & np.uint32(MOST_LEVELS)) + (np.uint32(code != 0) << np.uint32(COUNT_BITS))
 
 

@@ -90,7 +90,7 @@ def _within(box: Box, outer: Box) -> Box:
 
 
 def shares_edges(bin_width: float) -> bool:
-    """Whether regions share the edges of their bins: multiples of the width are then exact, wherever a region begins."""
+    """True when regions share the edges of their bins: multiples of the width are then exact, wherever a region begins."""
     return (bin_width * 1024).is_integer()
 
 

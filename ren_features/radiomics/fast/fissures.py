@@ -1,4 +1,4 @@
-"""What is counted of voxels with a neighbour in another structure, as at the fissure between two lobes.
+"""Counts of voxels with a neighbour in another structure, as at the fissure between two lobes.
 
 What is a neighbour, a pair or a run there depends on the region: a lung holds both lobes. Counts of regions are corrections to
 the sums of their structures' counts.
@@ -87,6 +87,6 @@ def _join_runs(code, voxel, direction, offset, member, region, region_runs):
 
 @kernel
 def _goes_on(code, voxel, offset, member, region):
-    """Whether the next voxel has the same level and belongs to the region."""
+    """True when the next voxel has the same level and belongs to the region."""
     other = code[voxel + offset]
     return (other ^ code[voxel]) & MOST_LEVELS == 0 and member[other >> LEVEL_BITS, region]

@@ -83,7 +83,7 @@ def walked_runs(voxels: Voxels, region: int) -> Iterator[SizeMatrix]:
 
 
 def _some_line_holds_two(voxels: Voxels, region: int, direction: int) -> bool:
-    """Whether two voxels of the region, equal or not, neighbours or not, lie on one line along the direction."""
+    """True when two voxels of the region, equal or not, neighbours or not, lie on one line along the direction."""
     position = np.argwhere(voxels.member[voxels.code[voxels.boxes[region]] >> LEVEL_BITS, region])
     step = DIRECTIONS[direction]
     axis = int(np.flatnonzero(step)[0])

@@ -51,7 +51,7 @@ class Neighbourhoods:
 
     @property
     def tabled(self) -> bool:
-        """Whether pairs and runs are there; with very many levels they are not."""
+        """True when pairs and runs were counted; with very many levels they are not."""
         return self.pairs.size > 0
 
 

@@ -1,4 +1,4 @@
-"""What run lengths, zones and dependences have in common: a matrix of gray level against size, and its statistics.
+"""Matrices of size, common to run lengths, zones and dependences: a matrix of gray level against size, and its statistics.
 
 The formulas are those of Galloway (1975), Chu (1990) and Dasarathy (1991) for runs, which Thibault (2009) carried over
 to zones and Sun and Wee (1983) use for dependences.

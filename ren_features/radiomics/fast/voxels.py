@@ -1,4 +1,4 @@
-"""What all families read: gray level and structure of each labelled voxel, in one whole number a voxel."""
+"""Voxels as all families read them: gray level and structure of each labelled voxel, in one whole number a voxel."""
 
 from __future__ import annotations
 
