@@ -90,13 +90,25 @@ def read_yaml(name: str) -> Any:
 
 @cache
 def features() -> dict[str, Feature]:
-    """The 107 features by name, in PyRadiomics' order of families."""
+    """The 107 features by name, in PyRadiomics' order of families.
+
+    Examples
+    --------
+    >>> features()["original_glcm_Contrast"].family
+    'glcm'
+    """
     rows = csv.DictReader(read_text("features.csv").splitlines())
     return {row["name"]: _feature(row) for row in rows}
 
 
 def families() -> tuple[str, ...]:
-    """The seven families of features in PyRadiomics' order."""
+    """The seven families of features in PyRadiomics' order.
+
+    Examples
+    --------
+    >>> families()
+    ('shape', 'firstorder', 'glcm', 'glrlm', 'glszm', 'gldm', 'ngtdm')
+    """
     return tuple(dict.fromkeys(feature.family for feature in features().values()))
 
 
@@ -116,7 +128,13 @@ def _feature(row: dict[str, str]) -> Feature:
 
 @cache
 def tables() -> dict[str, Table]:
-    """The tables and views of the store by name; feature columns are described by `features`."""
+    """The tables and views of the store by name; feature columns are described by `features`.
+
+    Examples
+    --------
+    >>> tables()["radiomics"].key
+    ('scan_id', 'region', 'spec_id')
+    """
     return {
         name: Table(name, entry["kind"], tuple(entry["key"]), entry["holds"], entry["columns"])
         for name, entry in read_yaml("tables.yaml").items()
@@ -124,14 +142,26 @@ def tables() -> dict[str, Table]:
 
 
 def region_descriptions() -> dict[str, str]:
-    """REN's regions by name, in their order."""
+    """REN's regions by name, in their order.
+
+    Examples
+    --------
+    >>> list(region_descriptions())
+    ['LUL', 'LLL', 'RUL', 'RML', 'RLL', 'LEFT', 'RIGHT']
+    """
     descriptions: dict[str, str] = read_yaml("regions.yaml")["descriptions"]
     return descriptions
 
 
 @cache
 def datasets() -> dict[str, Dataset]:
-    """Public cohorts that an outsider could use, by name."""
+    """Public cohorts that an outsider could use, by name.
+
+    Examples
+    --------
+    >>> "lidc_idri" in datasets()
+    True
+    """
     found = files(__package__).joinpath("datasets").iterdir()
     names = sorted(file.name.removesuffix(".yaml") for file in found if file.name.endswith(".yaml"))
     return {name: _dataset(name, read_yaml(f"datasets/{name}.yaml")) for name in names}
@@ -151,7 +181,13 @@ def _one_line(text: Any) -> str:
 
 @cache
 def patterns() -> dict[str, Pattern]:
-    """Patterns of synthetic patients by name, in the order of their labels."""
+    """Patterns of synthetic patients by name, in the order of their labels.
+
+    Examples
+    --------
+    >>> patterns()["ground_glass"].label
+    1
+    """
     return {
         name: Pattern(name, entry["label"], entry["definition"], entry["source"])
         for name, entry in read_yaml("patterns.yaml").items()
@@ -165,7 +201,13 @@ def truth_columns() -> dict[str, str]:
 
 
 def metrics() -> dict[str, str]:
-    """Meanings of the metrics of the table `results`, by name."""
+    """Meanings of the metrics of the table `results`, by name.
+
+    Examples
+    --------
+    >>> "auc_test_patient" in metrics()
+    True
+    """
     known = {name: (_one_line(entry["meaning"]), entry.get("parts")) for name, entry in read_yaml("metrics.yaml").items()}
     of_parts = {
         f"{name}_{part}{ending}": f"{meaning}; of the {rows} of {part}"
@@ -177,7 +219,13 @@ def metrics() -> dict[str, str]:
 
 
 def experiments() -> dict[str, str]:
-    """Meanings of the experiments of the table `results`, and of their methods, by name."""
+    """Meanings of the experiments of the table `results`, and of their methods, by name.
+
+    Examples
+    --------
+    >>> "ablation" in experiments()
+    True
+    """
     return {
         name: f"{_one_line(entry['meaning'])}\n  method: {entry['method']}"
         for name, entry in read_yaml("experiments.yaml").items()

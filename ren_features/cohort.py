@@ -22,7 +22,13 @@ class Cohort:
     labels : mapping of str to mapping of str to int
         Task -> scan_id -> 0 or 1, or the number of the class; an unknown label has no entry.
     notes : tuple of str
-        What was taken from the manifest otherwise than it stands there, for a person to read.
+        Cells of the manifest that were read differently from plain CSV, in words.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> Cohort((Scan("p1", "s1", Path("ct.nii.gz")),), {"has_ILD": {"s1": 1}}).patients
+    ('p1',)
     """
 
     scans: tuple[Scan, ...]

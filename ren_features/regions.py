@@ -30,6 +30,11 @@ class LabelScheme:
         As the manifest's column `mask_scheme` writes it.
     labels : mapping of str to int
         Structure name -> label number, each number positive and used once.
+
+    Examples
+    --------
+    >>> LabelScheme("lungs", {"LEFT": 2, "RIGHT": 1}).labels["LEFT"]
+    2
     """
 
     name: str
@@ -86,6 +91,11 @@ class Region:
         As the store's column `region` writes it.
     members : frozenset of str
         Names of the structures (for REN's regions: the lobes).
+
+    Examples
+    --------
+    >>> sorted(Region("LEFT", frozenset({"LUL", "LLL"})).members)
+    ['LLL', 'LUL']
     """
 
     name: str
@@ -108,6 +118,11 @@ class RegionSet:
         Region names are unique.
     scheme : LabelScheme, optional
         The set's own labels, for structures that no segmenter's scheme names.
+
+    Examples
+    --------
+    >>> [region.name for region in REN_REGIONS.regions]
+    ['LUL', 'LLL', 'RUL', 'RML', 'RLL', 'LEFT', 'RIGHT']
     """
 
     name: str

@@ -22,6 +22,11 @@ class Scan:
     ----------
     series_uid : str, optional
         The series of a DICOM folder: its UID, or a reference as the store keeps it (`series_reference`).
+
+    Examples
+    --------
+    >>> Scan("p1", "s1", Path("ct.nii.gz")).missing_files()[0]
+    'image ct.nii.gz: expected a file, found none'
     """
 
     patient_id: str
@@ -63,7 +68,13 @@ def series_reference(uid: str, scan_id: str) -> str:
 
 
 def refers_to(series_uid: str | None, uid: str) -> bool:
-    """True when a UID, a reference, or None (any series) fits a series."""
+    """True when a UID, a reference, or None (any series) fits a series.
+
+    Examples
+    --------
+    >>> refers_to(series_reference("1.2.3", "s1"), "1.2.3")
+    True
+    """
     salt, colon, _ = (series_uid or "").partition(":")
     return series_uid in (None, uid) or (bool(colon) and series_uid == _salted(uid, salt))
 
@@ -73,5 +84,11 @@ def _salted(uid: str, salt: str) -> str:
 
 
 def file_name(scan_id: str) -> str:
-    """A scan's id as a part of a file's name: it leads out of no folder, and is not too long."""
+    """A scan's id as a part of a file's name: it leads out of no folder, and is not too long.
+
+    Examples
+    --------
+    >>> file_name("../a b")
+    '.._a_b'
+    """
     return re.sub(r"[^A-Za-z0-9._-]", "_", scan_id)[:80]

@@ -50,6 +50,14 @@ class ExtractionSpec:
     ------
     SpecError
         For an unknown engine, family or feature, and for a spacing or width that is not positive.
+
+    Examples
+    --------
+    >>> spec = ExtractionSpec(spacing_mm=None, features=("firstorder",))
+    >>> len(spec.features)
+    18
+    >>> spec.spec_id == ExtractionSpec().spec_id
+    False
     """
 
     engine: str = "fast"

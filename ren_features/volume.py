@@ -43,6 +43,14 @@ class Volume:
     ------
     GeometryError
         When the array is not three-dimensional, a spacing is not positive, or the directions are not orthonormal.
+
+    Examples
+    --------
+    >>> volume = Volume(np.zeros((4, 5, 6)), (2.5, 0.7, 0.7), origin_mm=(10.0, 0.0, 0.0))
+    >>> volume.size
+    (4, 5, 6)
+    >>> volume.position_mm((1, 0, 0)).tolist()
+    [10.0, 0.0, 2.5]
     """
 
     voxels: NDArray[Any]
@@ -168,6 +176,13 @@ def bounding_box(mask: NDArray[Any]) -> Box:
     ------
     EmptyRegionError
         When every voxel is zero.
+
+    Examples
+    --------
+    >>> mask = np.zeros((4, 5, 6), bool)
+    >>> mask[1:3, 2, 3:] = True
+    >>> bounding_box(mask)
+    (slice(1, 3, None), slice(2, 3, None), slice(3, 6, None))
     """
     z = np.flatnonzero(mask.any(axis=(1, 2)))
     if not z.size:

@@ -33,6 +33,11 @@ class Rows(NamedTuple):
         Probabilities of the classes 0, 1, ... in their order.
     patients : ndarray of str, shape (row,)
         Patient of each row.
+
+    Examples
+    --------
+    >>> Rows(np.array([0, 1]), np.array([[0.8, 0.2], [0.3, 0.7]]), np.array(["a", "b"])).positive.tolist()
+    [0.2, 0.7]
     """
 
     y: NDArray[np.int64]
@@ -75,7 +80,13 @@ def by_patient(rows: Rows) -> Rows:
 
 
 def auc(rows: Rows) -> float:
-    """Area under the ROC curve; of more than two classes, the unweighted mean of each against the rest."""
+    """Area under the ROC curve; of more than two classes, the unweighted mean of each against the rest.
+
+    Examples
+    --------
+    >>> auc(Rows(np.array([0, 1, 1]), np.array([[0.8, 0.2], [0.9, 0.1], [0.3, 0.7]]), np.array(["a", "b", "c"])))
+    0.5
+    """
     return _mean_over_classes(rows, _rank_auc)
 
 
@@ -88,7 +99,13 @@ def _rank_auc(positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> float
 
 
 def average_precision(rows: Rows) -> float:
-    """Area under the precision-recall curve as a step function; of more than two classes, the mean of each against the rest."""
+    """Area under the precision-recall curve as a step function; of more than two classes, the mean of each against the rest.
+
+    Examples
+    --------
+    >>> average_precision(Rows(np.array([0, 1]), np.array([[0.8, 0.2], [0.3, 0.7]]), np.array(["a", "b"])))
+    1.0
+    """
     return _mean_over_classes(rows, average_precision_score)
 
 
@@ -100,7 +117,13 @@ def _mean_over_classes(rows: Rows, score: Callable[..., float]) -> float:
 
 
 def brier(rows: Rows) -> float:
-    """Mean squared distance of probability and outcome (Brier 1950); of more than two classes, summed over them."""
+    """Mean squared distance of probability and outcome (Brier 1950); of more than two classes, summed over them.
+
+    Examples
+    --------
+    >>> round(brier(Rows(np.array([0, 1]), np.array([[0.8, 0.2], [0.3, 0.7]]), np.array(["a", "b"]))), 3)
+    0.065
+    """
     if rows.binary:
         return float(brier_score_loss(rows.y, rows.positive, pos_label=1))
     outcome = np.eye(rows.probabilities.shape[1])[rows.y]
@@ -120,12 +143,24 @@ def threshold_at_specificity(val: Rows, specificity: float = SPECIFICITY) -> flo
 
 
 def sensitivity(rows: Rows, threshold: float) -> float:
-    """Share of the positives above the threshold."""
+    """Share of the positives above the threshold.
+
+    Examples
+    --------
+    >>> sensitivity(Rows(np.array([1, 1]), np.array([[0.8, 0.2], [0.3, 0.7]]), np.array(["a", "b"])), 0.5)
+    0.5
+    """
     return _share(rows.positive[rows.y == 1] > threshold, threshold)
 
 
 def specificity(rows: Rows, threshold: float) -> float:
-    """Share of the negatives that are not above the threshold."""
+    """Share of the negatives that are not above the threshold.
+
+    Examples
+    --------
+    >>> specificity(Rows(np.array([0, 0]), np.array([[0.8, 0.2], [0.3, 0.7]]), np.array(["a", "b"])), 0.5)
+    0.5
+    """
     return _share(rows.positive[rows.y == 0] <= threshold, threshold)
 
 
@@ -146,13 +181,26 @@ def score(val: Rows, test: Rows) -> dict[str, float]:
     dict of str to float
         `auc_val`, `auc_test`, `auc_test_patient` and so on. With two classes also sensitivity at 90 % specificity, and the
         specificity that the threshold of val has in test.
+
+    Examples
+    --------
+    >>> rows = Rows(np.array([0, 1]), np.array([[0.8, 0.2], [0.3, 0.7]]), np.array(["a", "b"]))
+    >>> score(rows, rows)["auc_test_patient"]
+    1.0
     """
     of_patients = _metrics(by_patient(val), by_patient(test))
     return _metrics(val, test) | {f"{name}_patient": value for name, value in of_patients.items()}
 
 
 def aucs_of_test(test: Rows) -> dict[str, float]:
-    """AUCs of test alone, by the names of `score`: all that a chance control needs."""
+    """AUCs of test alone, by the names of `score`: all that a chance control needs.
+
+    Examples
+    --------
+    >>> rows = Rows(np.array([0, 1]), np.array([[0.8, 0.2], [0.3, 0.7]]), np.array(["a", "b"]))
+    >>> aucs_of_test(rows)
+    {'auc_test': 1.0, 'auc_test_patient': 1.0}
+    """
     return {"auc_test": auc(test), "auc_test_patient": auc(by_patient(test))}
 
 

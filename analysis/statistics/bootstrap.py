@@ -16,6 +16,11 @@ def patient_counts(patients: NDArray[np.str_], *, resamples: int = RESAMPLES, se
     """Number of times that each row is drawn when patients are drawn with replacement, shape (resample, row).
 
     Equal patients and seed give equal draws, so that methods are compared on the same resamples.
+
+    Examples
+    --------
+    >>> patient_counts(np.array(["a", "a", "b"]), resamples=2).tolist()
+    [[1, 1, 1], [1, 1, 1]]
     """
     names, place = np.unique(patients, return_inverse=True)
     draws = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), resamples)
@@ -38,6 +43,11 @@ def weighted_auc(y: NDArray[np.int64], scores: NDArray[np.float64], weights: NDA
     Returns
     -------
     ndarray of float, shape (resample,)
+
+    Examples
+    --------
+    >>> weighted_auc(np.array([0, 1, 1]), np.array([0.2, 0.1, 0.7]), np.array([[1, 1, 1], [1, 0, 2]])).tolist()
+    [0.5, 1.0]
     """
     order = np.argsort(scores, kind="stable")
     starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
@@ -46,7 +56,13 @@ def weighted_auc(y: NDArray[np.int64], scores: NDArray[np.float64], weights: NDA
 
 
 def one_auc(y: NDArray[np.int64], scores: NDArray[np.float64]) -> float:
-    """AUC of the rows as they are; NaN where a class has none."""
+    """AUC of the rows as they are; NaN where a class has none.
+
+    Examples
+    --------
+    >>> one_auc(np.array([0, 1, 1]), np.array([0.2, 0.1, 0.7]))
+    0.5
+    """
     return float(weighted_auc(y, scores, np.ones((1, len(y)), np.int64)).item())
 
 
@@ -59,7 +75,13 @@ def _auc_of_block(y: NDArray[np.int64], starts: NDArray[np.int64], weights: NDAr
 
 
 def interval(values: NDArray[np.float64], confidence: float = 0.95) -> tuple[float, float]:
-    """Percentile interval (Efron 1979) of resampled values; those that do not exist are left out."""
+    """Percentile interval (Efron 1979) of resampled values; those that do not exist are left out.
+
+    Examples
+    --------
+    >>> interval(np.arange(101.0))
+    (2.500000000000002, 97.5)
+    """
     tail = (1 - confidence) / 2
     low, high = np.nanquantile(values, [tail, 1 - tail])
     return float(low), float(high)

@@ -61,6 +61,14 @@ def calibration(rows: Rows) -> Calibration:
     -------
     Calibration
         NaN of one class; the slope is NaN of perfectly separated classes, which have no finite one.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> p = rng.uniform(size=2000)
+    >>> rows = Rows((rng.uniform(size=2000) < p).astype(int), np.column_stack([1 - p, p]), np.arange(2000).astype(str))
+    >>> round(calibration(rows).slope.value, 1)
+    1.0
     """
     if not rows.usable:
         return Calibration(UNKNOWN, UNKNOWN)

@@ -39,6 +39,11 @@ def paired_t(first: NDArray[np.float64], second: NDArray[np.float64]) -> Differe
     ----------
     first, second : ndarray of float, shape (round,)
         NaN where a round has no value; such a round is left out.
+
+    Examples
+    --------
+    >>> round(paired_t(np.array([0.9, 0.8, 0.85]), np.array([0.7, 0.75, 0.65])).p, 2)
+    0.1
     """
     return corrected_t(first, second, 0.0)
 
@@ -109,6 +114,12 @@ def cluster_bootstrap(
     ----------
     Efron 1979; of clusters, Field and Welsh, J R Stat Soc B 2007;69:369. The p-value inverts the percentile interval: twice the
     smaller share of resamples on one side of 0, with one added to each count (Davison and Hinkley 1997, section 4.2.5).
+
+    Examples
+    --------
+    >>> y, scores = np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])
+    >>> cluster_bootstrap(y, scores, -scores, np.array(["a", "b", "c", "d"]), resamples=50).value
+    0.5
     """
     if len(np.unique(y)) < 2:
         return NOTHING
@@ -133,6 +144,12 @@ def delong(y: NDArray[np.int64], first: NDArray[np.float64], second: NDArray[np.
     References
     ----------
     DeLong, DeLong and Clarke-Pearson, Biometrics 1988;44:837; by mid-ranks, Sun and Xu, IEEE Signal Process Lett 2014;21:1389.
+
+    Examples
+    --------
+    >>> y, scores = np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])
+    >>> delong(y, scores, scores).value
+    0.0
     """
     if min(np.sum(y == 1), np.sum(y == 0)) < 2:
         return NOTHING

@@ -40,6 +40,12 @@ def silhouette(
     patients : ndarray of str, shape (scan,)
         Scans of a patient lie together whatever the label: they are shuffled together.
     permutations, seed : int
+
+    Examples
+    --------
+    >>> points, y = np.array([[0.0, 0.0], [0.1, 0.0], [5.0, 5.0], [5.1, 5.0]]), np.array([0, 0, 1, 1])
+    >>> round(silhouette(points, y, np.array(["a", "b", "c", "d"]), permutations=19).value, 2)
+    0.99
     """
     distances, rng = cdist(points, points), np.random.default_rng(seed)
     value = _mean_silhouette(distances, y)

@@ -40,7 +40,13 @@ def signature(files: Sequence[Path]) -> tuple[int, int]:
 
 
 def is_dicom(path: Path) -> bool:
-    """True when a file's content is DICOM; old archives write it without the preamble."""
+    """True when a file's content is DICOM; old archives write it without the preamble.
+
+    Examples
+    --------
+    >>> is_dicom(Path("absent.dcm"))
+    False
+    """
     try:
         with path.open("rb") as file:
             begin = file.read(DICOM_PREAMBLE + 4)

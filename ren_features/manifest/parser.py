@@ -41,6 +41,12 @@ def read_cohort(path: str | Path, form: TableForm = PLAIN) -> Cohort:
     ------
     CohortError
         With every problem of every row. Absent image files are no problem of the manifest: see `validation`.
+
+    Examples
+    --------
+    >>> cohort = read_cohort("cohort.csv")
+    >>> cohort.labels["ill"]["s1"]
+    1
     """
     path = Path(path)
     folder = path.parent.resolve()

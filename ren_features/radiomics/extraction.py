@@ -100,6 +100,15 @@ def extract(
     References
     ----------
     [REN], section III-B; van Griethuysen et al., Cancer Res 77 (2017) e104, for the 107 features.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> image = np.random.default_rng(0).integers(-900, -700, (12, 12, 12))
+    >>> labels = np.full((12, 12, 12), 2)
+    >>> features = extract(image, labels, (1, 1, 1))
+    >>> sorted(features), len(features["LLL"])
+    (['LEFT', 'LLL'], 107)
     """
     if image.ndim != 3 or image.shape != labels.shape:
         raise GeometryError(f"expected image and labels of one shape (z, y, x), got {image.shape} and {labels.shape}")

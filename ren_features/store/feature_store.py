@@ -89,7 +89,9 @@ class FeatureStore:
     Examples
     --------
     >>> with FeatureStore("ren.duckdb") as store:
-    ...     store.sql("SELECT region, avg(original_firstorder_Mean) AS hu FROM lobe_features GROUP BY region")
+    ...     means = store.sql("SELECT region, avg(original_firstorder_Mean) AS hu FROM lobe_features GROUP BY region")
+    >>> means.shape
+    (7, 2)
     """
 
     def __init__(self, path: str | Path, *, read_only: bool = True, external_access: bool = True) -> None:
@@ -151,6 +153,12 @@ class FeatureStore:
         ------
         StoreError
             With DuckDB's own words.
+
+        Examples
+        --------
+        >>> with FeatureStore("ren.duckdb") as store:
+        ...     store.sql("SELECT count(*) AS rows FROM lobe_features").item()
+        420
         """
         try:
             relation = self.connection.sql(query, params=list(parameters) if parameters else None)
@@ -174,7 +182,14 @@ class FeatureStore:
         return tuple(name for name, table in data_catalog.tables().items() if table.kind == "table")
 
     def scans(self) -> tuple[Scan, ...]:
-        """All scans, by id, as a manifest lists them: their volumes can be read again from the store alone."""
+        """All scans, by id, as a manifest lists them: their volumes can be read again from the store alone.
+
+        Examples
+        --------
+        >>> with FeatureStore("ren.duckdb") as store:
+        ...     store.scans()[0].scan_id
+        'p000_0'
+        """
         rows = self.sql(
             """SELECT patient_id, scan_id, image, mask, mask_scheme, scan_date, attributes::VARCHAR AS attributes, series
             FROM scans ORDER BY scan_id"""
@@ -202,6 +217,13 @@ class FeatureStore:
         ------
         StoreError
             When no scan has both, saying which regions and tasks there are.
+
+        Examples
+        --------
+        >>> with FeatureStore("ren.duckdb") as store:
+        ...     matrix = store.matrix(region="LLL", task="ill")
+        >>> matrix.X.shape
+        (60, 107)
         """
         spec = spec_id or self.latest_spec
         frame = self.sql(
@@ -237,6 +259,12 @@ class FeatureStore:
         ------
         StoreError
             When no run has.
+
+        Examples
+        --------
+        >>> with FeatureStore("ren.duckdb") as store:
+        ...     len(store.latest_spec)
+        16
         """
         found = self.sql("FROM latest_spec")
         if found.is_empty():

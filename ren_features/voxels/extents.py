@@ -59,7 +59,13 @@ def as_labels(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def label_extents(labels: NDArray[Any]) -> dict[int, Extent]:
-    """Extent of every label of a map (see `as_labels`) of shape (z, y, x), background left out."""
+    """Extent of every label of a map (see `as_labels`) of shape (z, y, x), background left out.
+
+    Examples
+    --------
+    >>> label_extents(np.array([[[0, 3, 3]]], np.uint8))[3].voxels
+    2
+    """
     largest = int(labels.max(initial=0))
     if largest == 0:
         return {}
@@ -77,7 +83,14 @@ def label_extents(labels: NDArray[Any]) -> dict[int, Extent]:
 
 
 def joined(extents: Mapping[int, Extent], labels: Iterable[int]) -> Extent:
-    """Extent of a union of labels; no voxels and an empty box when the map has none of them."""
+    """Extent of a union of labels; no voxels and an empty box when the map has none of them.
+
+    Examples
+    --------
+    >>> extents = label_extents(np.array([[[1, 0, 3, 3]]], np.uint8))
+    >>> joined(extents, [1, 3]).voxels
+    3
+    """
     parts = [extents[label] for label in labels if label in extents]
     if not parts:
         return Extent(0, (slice(0, 0), slice(0, 0), slice(0, 0)))

@@ -54,6 +54,12 @@ def label_histograms(image: NDArray[Any], labels: NDArray[Any]) -> dict[int, His
     ----------
     image : ndarray, shape (z, y, x), HU
     labels : ndarray of uint8 or uint16, shape (z, y, x)
+
+    Examples
+    --------
+    >>> histogram = label_histograms(np.array([[[-850, -800, 40]]], np.int16), np.array([[[1, 1, 2]]], np.uint8))[1]
+    >>> histogram.voxels, histogram.mean_hu
+    (2, -825.0)
     """
     largest = int(labels.max(initial=0))
     counts, sums = np.zeros((largest + 1, BINS), np.int64), np.zeros(largest + 1)
@@ -63,7 +69,13 @@ def label_histograms(image: NDArray[Any], labels: NDArray[Any]) -> dict[int, His
 
 
 def merged(histograms: Mapping[int, Histogram], labels: Iterable[int]) -> Histogram:
-    """Histogram of a union of labels."""
+    """Histogram of a union of labels.
+
+    Examples
+    --------
+    >>> merged({1: Histogram(), 2: Histogram()}, [1, 2]).voxels
+    0
+    """
     parts = [histograms[label] for label in labels if label in histograms]
     if not parts:
         return Histogram()

@@ -42,6 +42,14 @@ class ShuffledLabels:
     seed : int
     labels : mapping of str to int
         New label of each scan of the split.
+
+    Examples
+    --------
+    >>> from ren_features import FeatureStore
+    >>> with FeatureStore("ren.duckdb") as store:
+    ...     matrix = store.matrix(region="LLL", task="ill")
+    >>> ShuffledLabels(1, {"p000_0": 1}).apply(matrix).y[:2].tolist()
+    [1, 0]
     """
 
     seed: int
@@ -62,6 +70,14 @@ class ResampledPatients:
     seed : int
     draws : mapping of str to int
         Number of times that each patient was drawn.
+
+    Examples
+    --------
+    >>> from ren_features import FeatureStore
+    >>> with FeatureStore("ren.duckdb") as store:
+    ...     matrix = store.matrix(region="LLL", task="ill")
+    >>> ResampledPatients(1, {"p000": 2}).apply(matrix).scan_ids.tolist()
+    ['p000_0', 'p000_0', 'p000_1', 'p000_1']
     """
 
     seed: int
@@ -134,6 +150,11 @@ def labels_of_donors(y: NDArray[np.int64], patients: NDArray[np.str_], rng: np.r
 
     A patient's scans take the labels of the donor's scans in the order of the rows; a patient with fewer or more scans takes
     those at the same share of the donor's rows.
+
+    Examples
+    --------
+    >>> labels_of_donors(np.array([1, 1, 0]), np.array(["a", "a", "b"]), np.random.default_rng(1)).tolist()
+    [1, 1, 0]
     """
     places = [np.flatnonzero(patients == patient) for patient in np.unique(patients)]
     shuffled = y.copy()

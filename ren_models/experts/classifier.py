@@ -46,6 +46,11 @@ class ClassifierSettings:
     ------
     SpecError
         When there is no such factory, or it returns no classifier with probabilities.
+
+    Examples
+    --------
+    >>> ClassifierSettings("logistic").as_dict()["parameters"]["logisticregression__C"]
+    0.1
     """
 
     estimator: str

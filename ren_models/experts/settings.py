@@ -58,6 +58,11 @@ class RadiomicsSettings:
     SpecError
         When a setting is no number in its range or cannot be searched, or when early stopping and a search are both to find the
         number of trees.
+
+    Examples
+    --------
+    >>> RadiomicsSettings(max_depth=2).changed()
+    {'max_depth': 2}
     """
 
     n_estimators: int = 50

@@ -18,7 +18,15 @@ Matrices = Inputs[Matrix]
 def region_inputs(
     store: FeatureStore, task: str, spec_id: str, architecture: str = "radiomics", *, sound_only: bool = False
 ) -> tuple[Matrices, ...]:
-    """The features of each region, in the order of regions; `sound_only` as in `FeatureStore.matrix`."""
+    """The features of each region, in the order of regions; `sound_only` as in `FeatureStore.matrix`.
+
+    Examples
+    --------
+    >>> with FeatureStore("ren.duckdb") as store:
+    ...     inputs = region_inputs(store, "ill", store.latest_spec)
+    >>> [str(one.method) for one in inputs[:2]]
+    ['radiomics LUL', 'radiomics LLL']
+    """
     regions = store.sql(
         "SELECT name FROM regions WHERE name IN (SELECT region FROM radiomics WHERE spec_id = ?) ORDER BY position", [spec_id]
     )
@@ -38,7 +46,15 @@ def whole_set_inputs(store: FeatureStore, regions: Iterable[Matrices]) -> tuple[
 
 
 def all_regions(regions: Iterable[Matrices]) -> tuple[Matrices, ...]:
-    """The features of all regions side by side, named <region>_<feature>; none of a single region."""
+    """The features of all regions side by side, named <region>_<feature>; none of a single region.
+
+    Examples
+    --------
+    >>> with FeatureStore("ren.duckdb") as store:
+    ...     regions = region_inputs(store, "ill", store.latest_spec)
+    >>> all_regions(regions)[0].examples.X.shape
+    (60, 749)
+    """
     regions = tuple(regions)
     return (_of_set(regions, "all_regions", _side_by_side(regions)),) if len(regions) > 1 else ()
 
@@ -83,7 +99,15 @@ def _of_scans(regions: Sequence[Matrices], values: NDArray[np.float64], names: t
 
 
 def of_features(inputs: Matrices, features: str, chosen: Iterable[str]) -> Matrices:
-    """The same rows with some of the features, under a name for the choice."""
+    """The same rows with some of the features, under a name for the choice.
+
+    Examples
+    --------
+    >>> with FeatureStore("ren.duckdb") as store:
+    ...     region = region_inputs(store, "ill", store.latest_spec)[0]
+    >>> of_features(region, "only_one", ["original_glcm_Id"]).examples.X.shape
+    (60, 1)
+    """
     return Inputs(inputs.method._replace(features=features), inputs.examples.select_features(chosen))
 
 

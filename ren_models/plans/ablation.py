@@ -27,7 +27,15 @@ CONTROL_SEEDS = range(1, 6)
 def plan_ablation(
     store: FeatureStore, task: str, *, split_id: str | None = None, sound_only: bool = False
 ) -> tuple[Experiment, tuple[Fit, ...]]:
-    """The experiment and its fits, for each region and round, with REN's settings; parameters as of `plan_radiomics`."""
+    """The experiment and its fits, for each region and round, with REN's settings; parameters as of `plan_radiomics`.
+
+    Examples
+    --------
+    >>> with FeatureStore("ren.duckdb") as store:
+    ...     experiment, fits = plan_ablation(store, "ill")
+    >>> len(fits)
+    1400
+    """
     split, spec_id = current_split(store, task, split_id), store.latest_spec
     regions = region_inputs(store, task, spec_id, sound_only=sound_only)
     whole = tuple(of_features(inputs, ALL, inputs.examples.feature_names) for inputs in regions)

@@ -27,7 +27,15 @@ SINGLE_FEATURES = {"volume": "original_shape_MeshVolume", "mean_hu": "original_f
 def plan_baselines(
     store: FeatureStore, task: str, *, split_id: str | None = None, sound_only: bool = False
 ) -> tuple[Experiment, tuple[Fit, ...]]:
-    """The experiment and its fits: each region and all regions together, and age and sex; parameters as of `plan_radiomics`."""
+    """The experiment and its fits: each region and all regions together, and age and sex; parameters as of `plan_radiomics`.
+
+    Examples
+    --------
+    >>> with FeatureStore("ren.duckdb") as store:
+    ...     experiment, fits = plan_baselines(store, "ill")
+    >>> sorted({fit.inputs.method.name for fit in fits})
+    ['best_feature', 'mean_hu', 'volume']
+    """
     split, spec_id = current_split(store, task, split_id), store.latest_spec
     regions = region_inputs(store, task, spec_id, ARCHITECTURE, sound_only=sound_only)
     clinical = read_clinical(store, task)

@@ -48,6 +48,13 @@ def plan_radiomics(
     settings : RadiomicsSettings
     sound_only : bool
         Without regions of scans that have a warning or an error in quality.
+
+    Examples
+    --------
+    >>> with FeatureStore("ren.duckdb") as store:
+    ...     experiment, fits = plan_radiomics(store, "ill")
+    >>> experiment.name, len(fits)
+    ('radiomics', 90)
     """
     split, spec_id = current_split(store, task, split_id), store.latest_spec
     regions = region_inputs(store, task, spec_id, METHOD, sound_only=sound_only)

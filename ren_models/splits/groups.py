@@ -31,13 +31,25 @@ def patient_groups(store: FeatureStore, patients: Collection[str]) -> tuple[Grou
 
 
 def group_names(patients: Iterable[str], groups: Iterable[Group]) -> dict[str, str]:
-    """Name of each patient's group: its first patient; alone, the patient's own."""
+    """Name of each patient's group: its first patient; alone, the patient's own.
+
+    Examples
+    --------
+    >>> group_names(["a", "b", "c"], [frozenset({"b", "c"})])
+    {'a': 'a', 'b': 'b', 'c': 'b'}
+    """
     first = {patient: min(group) for group in groups for patient in group}
     return {patient: first.get(patient, patient) for patient in patients}
 
 
 def contradictions(groups: Iterable[Group], labels: Mapping[str, int]) -> tuple[Group, ...]:
-    """Groups whose patients have different labels, although they share an image."""
+    """Groups whose patients have different labels, although they share an image.
+
+    Examples
+    --------
+    >>> contradictions([frozenset({"a"})], {"a": 1})
+    ()
+    """
     return tuple(group for group in groups if len({labels[patient] for patient in group}) > 1)
 
 

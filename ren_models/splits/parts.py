@@ -87,6 +87,15 @@ def read_part(examples: E, number: Round, name: str) -> Part[E]:
     ------
     SplitError
         When it has none.
+
+    Examples
+    --------
+    >>> from ren_features import FeatureStore
+    >>> from ren_models.splits.stored import read_split
+    >>> with FeatureStore("ren.duckdb") as store:
+    ...     matrix, split = store.matrix(region="LLL", task="ill"), read_split(store, "ill")
+    >>> read_part(matrix, split.rounds[0], "test").examples.X.shape
+    (6, 107)
     """
     rows = np.isin(examples.patient_ids, sorted(number.patients(name)))
     if not rows.any():
@@ -97,7 +106,16 @@ def read_part(examples: E, number: Round, name: str) -> Part[E]:
 
 
 def why_unfittable(examples: Examples, number: Round, parts: tuple[str, ...] = PARTS) -> str | None:
-    """Reason why a round cannot be fitted: no rows in one of the parts, or one class in train; None when it can."""
+    """Reason why a round cannot be fitted: no rows in one of the parts, or one class in train; None when it can.
+
+    Examples
+    --------
+    >>> from ren_features import FeatureStore
+    >>> with FeatureStore("ren.duckdb") as store:
+    ...     matrix = store.matrix(region="LLL", task="ill")
+    >>> why_unfittable(matrix, Round(0, frozenset({"p000"}), frozenset({"p001"}), frozenset({"p002"})))
+    'one class in train'
+    """
     labels = {name: examples.y[np.isin(examples.patient_ids, sorted(number.patients(name)))] for name in parts}
     empty = [name for name, y in labels.items() if not len(y)]
     if empty:

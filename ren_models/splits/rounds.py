@@ -40,6 +40,11 @@ class Round:
     ------
     LeakageError
         When a patient, or a group, is in two parts.
+
+    Examples
+    --------
+    >>> Round(0, frozenset({"a"}), frozenset({"b"}), frozenset({"c"})).patients("val")
+    frozenset({'b'})
     """
 
     index: int
@@ -128,6 +133,13 @@ def make_split(
     ------
     SplitError
         When there is one class only, or a part would lack one.
+
+    Examples
+    --------
+    >>> labels = {f"p{number:02}": number % 2 for number in range(40)}
+    >>> split = make_split(labels, "ill")
+    >>> len(split.rounds), split.test_share
+    (10, 0.125)
     """
     if protocol not in PROTOCOLS:
         raise SplitError(f"protocol: expected {' or '.join(PROTOCOLS)}, got {protocol}")
