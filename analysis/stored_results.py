@@ -15,7 +15,8 @@ from ren_models.splits.rounds import Split
 from ren_models.splits.stored import read_split
 
 TEST_ROWS = """
-    SELECT m.experiment, m.kind, m.method, p.region, p.patient_id, p.scan_id, p.label AS y, p.probability, p.round
+    SELECT m.experiment, m.kind, m.method, m.architecture, p.region, m.region_set,
+           p.patient_id, p.scan_id, p.label AS y, p.probability, p.round
     FROM predictions p JOIN models m USING (model_id)
     WHERE m.task = ? AND m.split_id = ? AND m.permutation = 0 AND p.part = 'test'
 """

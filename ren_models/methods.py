@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+TITLES = {"mean_hu": "mean HU", "clinical": "age and sex", "best_feature": "best single feature"}
+"""Names of choices of features in figures."""
+
 
 class Method(NamedTuple):
     """An architecture on a region, or on a set of regions.
@@ -25,6 +28,8 @@ class Method(NamedTuple):
     'radiomics_lobe_mean'
     >>> str(Method("radiomics", "LLL", features="only_glcm"))
     'only_glcm LLL'
+    >>> Method("radiomics", None, "lobe_mean").title
+    'radiomics, lobe mean'
     """
 
     architecture: str
@@ -47,6 +52,14 @@ class Method(NamedTuple):
     def scope(self) -> str:
         """The region, the set of regions, or `patient`."""
         return self.region or self.region_set or "patient"
+
+    @property
+    def title(self) -> str:
+        """Name in figures."""
+        what = TITLES.get(self.features or "", self.features or self.architecture).replace("_", " ")
+        if self.region:
+            return f"{what} {self.region}"
+        return f"{what}, {self.region_set.replace('_', ' ')}" if self.region_set else what
 
     def __str__(self) -> str:
         return f"{self.name} {self.region}" if self.region else self.name

@@ -175,9 +175,10 @@ def _draw_axes(axes: Axes, data: pl.DataFrame) -> None:
     architectures = list(dict.fromkeys(experts["architecture"].to_list()))
     for number, architecture in enumerate(architectures):
         rows = experts.filter(architecture=architecture)
-        shift = (number - (len(architectures) - 1) / 2) * 0.6 / len(architectures) - 0.1
+        width = 0.6 / len(architectures)
+        shift = (number - (len(architectures) - 1) / 2) * width - 0.1
         x = np.array([places.index(region) for region in rows["region"]]) + shift
-        _draw_experts(axes, rows, x, COLOURS[number % len(COLOURS)], architecture)
+        _draw_experts(axes, rows, x, COLOURS[number % len(COLOURS)], architecture, min(0.15, 0.4 * width))
     for method, (mark, name) in BASELINE_MARKS.items():
         rows = baselines.filter(architecture=method)
         x = np.array([places.index(region) for region in rows["region"]]) + 0.32
@@ -202,14 +203,14 @@ def _draw_axes(axes: Axes, data: pl.DataFrame) -> None:
     axes.set_title("AUC by region")
 
 
-def _draw_experts(axes: Axes, rows: pl.DataFrame, x: NDArray[np.float64], colour: str, name: str) -> None:
+def _draw_experts(axes: Axes, rows: pl.DataFrame, x: NDArray[np.float64], colour: str, name: str, aside: float) -> None:
     mean, sd = rows["mean_auc"].to_numpy(), rows["sd_auc"].to_numpy()
     reach = np.array([np.minimum(sd, mean), np.minimum(sd, 1 - mean)])  # no AUC is below 0 or above 1
     axes.bar(x, rows["shuffled_high"] - rows["shuffled_low"], 0.34, rows["shuffled_low"], color="0.88", zorder=0)
     axes.vlines(x, rows["low"], rows["high"], color=colour, lw=4, alpha=0.3)
-    axes.vlines(x + 0.08, rows["refit_low"], rows["refit_high"], color=colour, lw=1, ls=":")
+    axes.vlines(x + aside / 2, rows["refit_low"], rows["refit_high"], color=colour, lw=1, ls=":")
     axes.errorbar(x, mean, reach, fmt="o", ms=4, color=colour, capsize=2, lw=0.8, label=name)
-    axes.plot(x + 0.15, rows["pooled_auc"], "_", ms=5, mew=1.2, color=colour)
+    axes.plot(x + aside, rows["pooled_auc"], "_", ms=30 * aside, mew=1.2, color=colour)
 
 
 def _explain_marks(axes: Axes, data: pl.DataFrame) -> None:

@@ -16,6 +16,7 @@ from analysis.stored_results import Setting, expert_experiments, of_two_classes,
 from analysis.style import COLOURS, TWO_COLUMNS, Drawing, new_figure, style
 from ren_features.errors import SpecError
 from ren_models.mean import mean_over_rounds
+from ren_models.methods import Method
 from ren_models.metrics import Rows, brier
 from ren_models.plans.baselines import EXPERIMENT as BASELINES
 
@@ -78,15 +79,6 @@ def _compared(rows: pl.DataFrame) -> bool:
     return rows["experiment"][0] != BASELINES or rows["region"][0] is None
 
 
-def _spoken(name: str) -> str:
-    return (
-        name.replace("radiomics_", "radiomics, ")
-        .replace("mean_hu", "mean HU")
-        .replace("clinical", "age and sex")
-        .replace("_", " ")
-    )
-
-
 def _rows(setting: Setting) -> dict[str, pl.DataFrame]:
     """Test rows of each method: regions in their order, then experts on several regions, then baselines."""
     order = {name: place for place, name in enumerate(regions(setting))}
@@ -105,6 +97,7 @@ def _describe(setting: Setting, name: str, rows: pl.DataFrame) -> dict[str, Any]
     calibrated = calibration(together)
     return {
         "method": name,
+        "title": Method.of(*rows.select("method", "architecture", "region", "region_set").row(0)).title,
         "kind": "baseline" if rows["experiment"][0] == BASELINES else "expert",
         "rounds": mean.rounds,
         "scans": len(rows),
@@ -169,8 +162,8 @@ def draw_comparison(setting: Setting, baseline: str = BASELINE) -> Drawing:
             axes.annotate(p, (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=6)
         axes.annotate("p (Holm)", (1.01, -0.75), xycoords=("axes fraction", "data"), va="center", fontsize=6)
         axes.axvline(0, color="0.5", lw=0.8, ls="--")
-        axes.set_yticks(range(len(data)), [_spoken(name) for name in data["method"]])
+        axes.set_yticks(range(len(data)), data["title"].to_list())
         axes.invert_yaxis()
-        axes.set_xlabel(f"AUC minus that of {_spoken(baseline)}, 95 % interval")
+        axes.set_xlabel(f"AUC minus that of {every['title'][0]}, 95 % interval")
     caption = CAPTION.format(baseline=baseline, methods=len(data), provenance=provenance(setting, *expert_experiments(setting)))
     return Drawing(figure, every, caption, stale=stale)
