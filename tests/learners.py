@@ -86,6 +86,9 @@ class SelectsOnVal:
     def expert(self, inputs):  # noqa: ARG002
         return OneFeature()
 
+    def control_expert(self, inputs, classes):  # noqa: ARG002
+        return OneFeature()
+
 
 class OneFeature:
     """The feature whose sign was learned from train and that is best in val."""

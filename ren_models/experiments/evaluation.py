@@ -107,13 +107,14 @@ def evaluate_together(fits: Sequence[Fit], settings: ExpertSettings, parts: Sequ
     """Fit the one expert of these fits, and score it in the round of each."""
     if fits[0].control:
         return _evaluate_control(fits, settings, fits[0].control)
-    expert = _fitted(settings, fits[0].inputs, fits[0].inputs.examples, fits[0].round)
+    inputs, number = fits[0].inputs, fits[0].round
+    expert = settings.expert(inputs).fit(*_learned_from(settings, inputs.examples, number))
     return [_evaluate(fit, expert, parts) for fit in fits]
 
 
-def _fitted(settings: ExpertSettings, inputs: Inputs[Any], examples: Any, number: Round) -> Expert:
-    train, val = read_part(examples, number, "train"), read_part(examples, number, "val") if settings.selects_on_val else None
-    return settings.expert(inputs).fit(train, val)
+def _learned_from(settings: ExpertSettings, examples: Any, number: Round) -> tuple[Part[Any], Part[Any] | None]:
+    """The parts train, and val for an expert that selects on it."""
+    return read_part(examples, number, "train"), read_part(examples, number, "val") if settings.selects_on_val else None
 
 
 def _evaluate(fit: Fit, expert: Expert, parts: Sequence[str]) -> Evaluation:
@@ -128,7 +129,9 @@ def _evaluate_control(fits: Sequence[Fit], settings: ExpertSettings, control: Co
     examples = control.apply(inputs.examples)
     read = ("train", "val", "test") if settings.selects_on_val else ("train", "test")
     fittable = [fit for fit in fits if not why_unfittable(examples, fit.round, read)]
-    expert = _fitted(settings, inputs, examples, fittable[0].round) if fittable else None
+    expert = None
+    if fittable:
+        expert = settings.control_expert(inputs, fits[0].classes).fit(*_learned_from(settings, examples, fittable[0].round))
     evaluations = []
     for fit in fits:
         metrics = dict.fromkeys(("auc_test", "auc_test_patient"), np.nan)

@@ -58,6 +58,10 @@ class BaselineSettings:
         """A baseline with these settings, not fitted yet."""
         return BaselineExpert(inputs.examples.feature_names, self, single=inputs.method.features == BEST_FEATURE)
 
+    def control_expert(self, inputs: Matrices, classes: int) -> BaselineExpert:  # noqa: ARG002
+        """The same expert."""
+        return self.expert(inputs)
+
 
 class BaselineExpert:
     """Logistic regression on few features, standardised, missing values replaced by the medians of train.

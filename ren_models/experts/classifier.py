@@ -96,6 +96,10 @@ class ClassifierSettings:
         """An expert with these settings, not fitted yet."""
         return ClassifierExpert(inputs.method.region, inputs.examples.feature_names, self)
 
+    def control_expert(self, inputs: Matrices, classes: int) -> ClassifierExpert:  # noqa: ARG002
+        """The same expert."""
+        return self.expert(inputs)
+
 
 class ClassifierExpert:
     """A classifier on the features of a region.

@@ -78,6 +78,9 @@ class ExpertSettings(Protocol):
     def expert(self, inputs: Inputs[Any]) -> Expert:
         """An expert on these inputs, not fitted yet."""
 
+    def control_expert(self, inputs: Inputs[Any], classes: int) -> Expert:
+        """An expert with the same predictions for a control, which keeps no model."""
+
 
 def classes_of(train: Part[Any]) -> NDArray[np.int64]:
     """Classes that the part train has, in order.

@@ -13,6 +13,7 @@ from ren_features.errors import SpecError
 from ren_features.yaml_file import mapping, read_yaml, refuse_unknown
 
 if TYPE_CHECKING:
+    from ren_models.experts.expert import Expert
     from ren_models.experts.radiomics import RadiomicsExpert
     from ren_models.inputs.matrices import Matrices
 
@@ -31,6 +32,9 @@ RANGES: Mapping[str, tuple[type, float, float]] = {
 """Whole numbers or any, from where to where."""
 
 SEARCHABLE = tuple(RANGES)[:7]
+
+DEEPEST = 3
+"""Depth up to which trees of controls are boosted here: deeper nodes have few rows, where splits tie."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,15 @@ class RadiomicsSettings:
         from ren_models.experts.radiomics import RadiomicsExpert  # which needs these settings
 
         return RadiomicsExpert(inputs.method.region, inputs.examples.feature_names, self)
+
+    def control_expert(self, inputs: Matrices, classes: int) -> Expert:
+        """An expert with the same predictions for a control: a faster one, unless the settings or more classes forbid it."""
+        from ren_models.experts.boosting import BoostedExpert
+
+        chosen_inside = bool(self.search) or self.early_stopping_rounds is not None
+        sampled = self.subsample < 1 or self.colsample_bytree < 1
+        may_tie = self.max_depth > DEEPEST or self.reg_lambda == 0
+        return self.expert(inputs) if classes > 2 or chosen_inside or sampled or may_tie else BoostedExpert(self)
 
     @property
     def booster(self) -> dict[str, Any]:
