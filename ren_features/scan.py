@@ -59,12 +59,14 @@ class Scan:
 def series_reference(uid: str, scan_id: str) -> str:
     """Reference to a series from which its UID cannot be read: `salt:digest`, the salt made of the scan's id.
 
+    A reference stays as it is. Who has a UID can confirm that a reference is of it; who has not cannot compute it.
+
     Examples
     --------
     >>> series_reference("1.2.840.1", "s1")
     'e8bc163c:c2489c20ee5de183'
     """
-    return _salted(uid, sha256(scan_id.encode()).hexdigest()[:8])
+    return uid if ":" in uid else _salted(uid, sha256(scan_id.encode()).hexdigest()[:8])
 
 
 def refers_to(series_uid: str | None, uid: str) -> bool:

@@ -10,6 +10,7 @@ import pytest
 import SimpleITK as sitk
 
 from ren_features import FeatureStore, build
+from ren_features.cohort import Cohort
 from ren_features.errors import GeometryError, VolumeError
 from ren_features.images.fingerprint import hash_file, hash_image
 from ren_features.images.image_file import read_ct, read_image, to_itk
@@ -87,6 +88,9 @@ def test_a_series_is_found_again_from_the_store_which_does_not_hold_its_uid(tmp_
     assert uid.encode() not in store_path.read_bytes()
     assert first.series_uid.partition(":")[1]
     assert second.series_uid is None
+    with FeatureStore(store_path, read_only=False) as store:
+        write_cohort(store.connection, Cohort((first, second)))
+        assert store.scans() == (first, second)
     np.testing.assert_array_equal(read_ct(first.image, first.series_uid).volume.voxels, darker.voxels)
     with pytest.raises(VolumeError, match="expected one CT series of the given series_uid, got 0 among 2 series"):
         read_ct(first.image, series_reference("1.2.3", "s1"))
