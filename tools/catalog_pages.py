@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 import data_catalog
-from ren_features.quality import RULES
+from ren_features.quality import RULES, Limits, Rule
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -36,23 +35,19 @@ def quality_page() -> Iterator[str]:
     yield "# Quality rules"
     yield "\nA value outside a rule's limits becomes a finding in the table `quality`. Rules exclude nothing:"
     yield "`lobe_features.quality_ok` is false where a warning or an error concerns the region or the whole scan."
-    yield "`*` stands for every other region.\n"
+    yield "`*` stands for every other region. The rules are data (`data_catalog/quality_rules.yaml`), and"
+    yield "`ren-features describe lobe_volume` explains one on the command line.\n"
     for name, rule in RULES.items():
-        yield f"## {name}\n\n{_cell(rule.meaning).capitalize()}{f' ({rule.unit})' if rule.unit else ''}.\n"
-        yield f"* severity: {rule.severity}\n* limits: {_limits(rule.limits)}"
+        yield f"## {name}\n"
+        yield f"* value{f' ({rule.unit})' if rule.unit else ''}: {_cell(rule.meaning)}"
+        yield f"* severity: {rule.severity}\n* limits: {_limits(rule, rule.limits)}"
         if rule.error_limits:
-            yield f"* an error outside: {_limits(rule.error_limits)}"
+            yield f"* an error outside: {_limits(rule, rule.error_limits)}"
         yield f"* source: {_cell(rule.source)}\n"
 
 
-def _limits(limits: dict[str, Any]) -> str:
-    return "; ".join(f"`{region}` {_range(*bounds)}" for region, bounds in limits.items())
-
-
-def _range(low: float | None, high: float | None) -> str:
-    if low is None:
-        return f"at most {high:g}"
-    return f"at least {low:g}" if high is None else f"{low:g} to {high:g}"
+def _limits(rule: Rule, limits: Mapping[str, Limits]) -> str:
+    return "; ".join(f"`{region}` {rule.in_words(bounds)}" for region, bounds in limits.items())
 
 
 def _cell(text: object) -> str:
