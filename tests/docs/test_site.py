@@ -71,6 +71,29 @@ def test_every_promise_has_its_tests():
     assert [promise for promise in promises if not re.search(r"\.py#test_\w+\)", promise)] == []
 
 
+def test_the_map_of_rooms_names_every_module_and_no_other():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    for package in ("ren_features", "ren_models", "analysis"):
+        table = text.partition(f"| room of `{package}` |")[2].partition("\n\n")[0]
+        rows = re.findall(r"^\| (.+?) \| (.+) \|$", table, re.MULTILINE)
+        mapped = {room for first, _ in rows for room in re.findall(r"`(\w+)/`", first)}
+        assert mapped == _folders(ROOT / package)
+        for first, content in rows:
+            rooms = re.findall(r"`(\w+)/`", first) or ["."]
+            if len(rooms) == 1 and rooms != ["cli"]:
+                missing = _modules(ROOT / package / rooms[0]) - set(re.findall(r"`(\w+)`", content))
+                absent = [name for name in re.findall(r"`(\w+)`", content) if not _is_module(ROOT / package / rooms[0], name)]
+                assert (missing, absent) == (set(), []), first
+
+
+def test_paths_in_contributing_exist():
+    places = [ROOT / place for place in (".", "ren_features", "ren_models", "analysis", "ren_features/radiomics")]
+    paths = [code for code in _inline((ROOT / "CONTRIBUTING.md").read_text()) if re.fullmatch(r"[\w.]+/[\w/.]+", code)]
+    assert len(paths) > 20
+    written_later = "store/migrations/000N.sql"
+    assert [path for path in paths if path != written_later and not any((place / path).exists() for place in places)] == []
+
+
 @each_page
 def test_commands_and_their_options_exist(page):
     unknown = [call for call in _calls(page.read_text()) if not _exists(*call)]
@@ -118,6 +141,18 @@ def _leads_somewhere(page: Path, link: str) -> bool:
     if file.suffix == ".py":
         return f"def {anchor}(" in text
     return anchor in {slugify(heading, "-") for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
+
+
+def _modules(folder: Path) -> set[str]:
+    return {path.stem for path in folder.glob("*.py")} - {"__init__"}
+
+
+def _folders(folder: Path) -> set[str]:
+    return {path.parent.name for path in folder.glob("*/__init__.py")}
+
+
+def _is_module(folder: Path, name: str) -> bool:
+    return name in _modules(folder) or name == "measure_scan"  # a function that the map names
 
 
 def _queries(text: str) -> list[str]:
