@@ -58,7 +58,8 @@ class Scanner:
         plane, along = (
             max((WIDTH_TO_SD * width / spacing_mm) ** 2 - OF_A_VOXEL, 0.0) for width in (self.resolution_mm, self.thickness_mm)
         )
-        smooth = sitk.DiscreteGaussian(sitk.GetImageFromArray(hu), [plane, plane, along], 32, 0.01, False)  # noqa: FBT003
+        image, use_spacing = sitk.GetImageFromArray(hu), False  # variances are in voxels
+        smooth = sitk.DiscreteGaussian(image, [plane, plane, along], 32, 0.01, use_spacing)
         return np.asarray(sitk.GetArrayFromImage(smooth), np.float32)
 
 
