@@ -14,7 +14,7 @@ import numpy as np
 import sklearn
 import skops.io
 from numpy.typing import NDArray
-from sklearn.base import is_classifier
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import get_tags
@@ -61,8 +61,11 @@ class ClassifierSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "factory", _factory(self.estimator))
-        made = self.factory()
-        if not is_classifier(made) or not hasattr(made, "predict_proba"):
+        try:
+            made = self.factory()
+        except Exception as error:
+            raise SpecError(f"estimator {self.estimator}: expected an estimator, its factory failed: {error!r}") from error
+        if not isinstance(made, BaseEstimator) or not is_classifier(made) or not hasattr(made, "predict_proba"):
             raise SpecError(
                 f"estimator {self.estimator}: expected a factory of a classifier with predict_proba, got {type(made).__name__}"
             )
@@ -197,7 +200,7 @@ def _factory(name: str) -> Factory:
         sys.path.insert(0, "")  # a module in the folder where the command was called
     try:
         factory: Factory = getattr(import_module(module), function)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:
         raise SpecError(f"estimator {name}: expected a module with that function, got {error}") from error
     return factory
 

@@ -31,6 +31,10 @@ def regression():
     return LinearRegression()
 
 
+def broken():
+    raise ValueError("no data")
+
+
 def radiomics():
     return boosted()
 
@@ -90,6 +94,8 @@ def test_an_estimator_that_is_gone_is_said(split_store, monkeypatch):
         ("no_such_module:make", "estimator no_such_module:make: expected a module with that function, got No module named"),
         (f"{HERE}:nothing", "expected a module with that function, got module .* has no attribute 'nothing'"),
         (f"{HERE}:regression", "expected a factory of a classifier with predict_proba, got LinearRegression"),
+        ("os:getcwd", "expected a factory of a classifier with predict_proba, got str"),
+        (f"{HERE}:broken", r"expected an estimator, its factory failed: ValueError\('no data'\)"),
     ],
 )
 def test_what_is_no_classifier_is_refused(estimator, message):
@@ -127,4 +133,6 @@ def test_the_command_takes_a_module_of_the_folder_it_is_called_in(make_store, tm
 
     assert "make_model             LLL     0." in call("my_module:make_model").stdout
     assert "these fits are stored already" in call("my_module:make_model").stderr
+    (tmp_path / "unfinished.py").write_text("make_model = (\n")
+    assert "'(' was never closed" in call("unfinished:make_model", 2).stderr.splitlines()[0]
     assert call("my_module:other", 2).stderr.startswith("ren-models: estimator my_module:other: expected a module")
